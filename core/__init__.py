@@ -1,0 +1,1 @@
+"""Shared by every other package: errors, vocabulary, units, settings, progress, provenance."""
