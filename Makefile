@@ -1,0 +1,39 @@
+# The two commands a newcomer needs: `make demo` and `make test`.
+# uv (which locks the dependencies) is installed into .uv/ when it is not on the path.
+
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+RUN := $(UV) run --frozen
+PORT ?= 8501
+
+.PHONY: demo test test-fast lint bench docs sample clean
+
+demo: .venv/.synced ## build the sample area, run, publish, serve
+	$(RUN) safecommute demo --port $(PORT)
+
+test: .venv/.synced ## every test: fast ones first, then slow and browser tests
+	$(RUN) pytest -m "not slow and not browser and not network"
+	$(RUN) pytest -m "(slow or browser) and not network"
+
+test-fast: .venv/.synced
+	$(RUN) pytest -m "not slow and not browser and not network"
+
+lint: .venv/.synced ## style, types, import contracts
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+bench: .venv/.synced ## measured beside peers; needs the real data, see benchmarks/README.md
+	$(RUN) python -m benchmarks
+
+sample: .venv/.synced ## write the synthetic sample again, byte for byte
+	$(RUN) python -m sample --out data
+
+.venv/.synced: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen
+	@touch $@
+
+.uv/bin/uv:
+	python3 -m venv .uv
+	.uv/bin/pip install --quiet uv
+
