@@ -1,0 +1,1 @@
+"""From a study area and its records to a published run; the command line."""
