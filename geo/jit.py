@@ -1,0 +1,22 @@
+"""Compile small numeric loops; the compiled code is kept on disk between sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar, cast
+
+from numba import njit
+
+__all__ = ["compiled"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function of arrays and numbers with numba, keeping its declared types.
+
+    The first call ever compiles (about a second for each function); later sessions read
+    the compiled code from numba's cache. The interpreter lock is released while it runs.
+    """
+    return cast("Callable[P, R]", njit(cache=True, nogil=True)(function))
