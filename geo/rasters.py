@@ -1,0 +1,89 @@
+"""Rasters written from road data, for those who work with grids."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import rasterio
+from rasterio.features import rasterize
+from rasterio.transform import from_origin
+
+from core.errors import GeometryError
+from geo.crs import require_same_metric_crs
+
+__all__ = ["write_line_raster"]
+
+MAX_CELLS = 25_000_000
+NODATA = -1.0
+
+
+def write_line_raster(
+    lines: gpd.GeoDataFrame, column: str, path: Path, *, cell_m: float, description: str
+) -> float:
+    """Burn a value along lines into a GeoTIFF; the highest wins where lines share a cell.
+
+    Parameters
+    ----------
+    lines
+        Lines in a metric CRS.
+    column
+        Numeric column to burn, >= 0; missing values burn nothing.
+    path
+        The GeoTIFF (float32, tiled, deflate; -1 means no road).
+    cell_m
+        Size of a cell [m]; made larger when the grid would pass 25 million cells.
+    description
+        What the values are, with their unit; kept in the file.
+
+    Returns
+    -------
+    float
+        The size of a cell that was used [m].
+
+    Raises
+    ------
+    CrsError
+        If the layer is not in projected metres.
+    GeometryError
+        If there is no line with a value.
+    """
+    require_same_metric_crs(lines=lines)
+    valued = lines[lines[column].notna() & ~lines.geometry.is_empty].sort_values(column)
+    if valued.empty:
+        message = f"raster of {column!r}: none of {len(lines)} lines has a value; nothing to write."
+        raise GeometryError(message)
+    west, south, east, north = valued.total_bounds
+    area_m2 = (east - west + cell_m) * (north - south + cell_m)
+    cell_m = max(cell_m, math.sqrt(area_m2 / MAX_CELLS))
+    width = math.floor((east - west) / cell_m) + 1
+    height = math.floor((north - south) / cell_m) + 1
+    transform = from_origin(west, north, cell_m, cell_m)
+    grid = rasterize(
+        zip(valued.geometry.to_numpy(), valued[column].to_numpy(), strict=True),
+        out_shape=(height, width),
+        transform=transform,
+        fill=NODATA,
+        all_touched=True,
+        dtype=np.float32,
+    )
+    profile = {
+        "driver": "GTiff",
+        "width": width,
+        "height": height,
+        "count": 1,
+        "dtype": "float32",
+        "crs": lines.crs.to_wkt(),
+        "transform": transform,
+        "nodata": NODATA,
+        "compress": "deflate",
+        "tiled": True,
+        "blockxsize": 256,
+        "blockysize": 256,
+    }
+    with rasterio.open(path, "w", **profile) as target:
+        target.write(grid, 1)
+        target.set_band_description(1, description)
+    return float(cell_m)

@@ -1,0 +1,224 @@
+"""Study areas: a road source, an optional boundary, and the network built from them."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from core.errors import ConfigError, DataSourceError, MissingDataError
+from core.progress import Progress, no_progress
+from core.provenance import compute_file_sha256, utc_now_text
+from core.settings import Settings
+from geo.boundaries import assign_areas, read_boundary
+from geo.network import (
+    Network,
+    build_network_from_lines,
+    build_network_from_osm,
+    read_network,
+    write_network,
+)
+from geo.osm import read_generator
+from pipeline.runs import list_areas
+from pipeline.steps import StepFolder, keep_step
+from pipeline.workspace import Workspace, appearing_whole, read_json, require_key, write_json
+
+__all__ = ["Area", "AreaSources", "add_area", "build_area_network", "load_area"]
+
+NETWORK_VERSION = 1  # raise it when the same source gives another network
+SAMPLE_GENERATOR = "safecommute synthetic sample"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AreaSources:
+    """The files a study area is made from."""
+
+    roads: Path
+    kind: Literal["osm", "lines"]
+    boundary: Path | None = None
+    provinces: Path | None = None
+    districts: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Area:
+    """A study area of a workspace."""
+
+    key: str
+    name: str
+    is_synthetic: bool
+    added_at: str
+    kind: Literal["osm", "lines"]
+    files: dict[str, str]  # role → path below the area's folder
+    sha256: dict[str, str]  # role → checksum of the file
+    original: dict[str, str]  # role → name of the file that was given
+
+    def find_file(self, workspace: Workspace, role: str) -> Path | None:
+        """Return the workspace's own copy of a source, or None when there is none."""
+        name = self.files.get(role)
+        return workspace.area_folder(self.key) / name if name else None
+
+
+def load_area(workspace: Workspace, key: str) -> Area:
+    """Return a study area.
+
+    Raises
+    ------
+    MissingDataError
+        If the workspace has no such area.
+    """
+    path = workspace.area_folder(key) / "area.json"
+    if not path.is_file():
+        known = [area.key for area in list_areas(workspace.home)]
+        hint = f"add it with `safecommute area add {key} --osm FILE`."
+        raise MissingDataError.no_such("area", key, known, hint)
+    return Area(**read_json(path))
+
+
+def add_area(
+    workspace: Workspace,
+    key: str,
+    sources: AreaSources,
+    *,
+    name: str | None,
+    settings: Settings,
+    progress: Progress = no_progress,
+) -> tuple[Area, dict[str, Any]]:
+    """Take a study area into the workspace and build its network at once.
+
+    The sources are copied, so that a run can always say what it was made from. Nothing
+    is kept when the network cannot be built.
+
+    Returns
+    -------
+    area, summary
+        The area, and the network's own account of itself.
+
+    Raises
+    ------
+    ConfigError
+        If the key is taken by an area with other sources.
+    DataSourceError, NetworkError, GeometryError
+        If a file cannot be read, holds no roads, or the boundary misses them.
+    """
+    require_key(key)
+    given = {
+        role: path
+        for role, path in (
+            ("roads", sources.roads),
+            ("boundary", sources.boundary),
+            ("provinces", sources.provinces),
+            ("districts", sources.districts),
+        )
+        if path is not None
+    }
+    sha256 = {role: checksum_of(path) for role, path in given.items()}
+    if (workspace.area_folder(key) / "area.json").is_file():
+        area = load_area(workspace, key)
+        if area.sha256 != sha256:
+            message = (
+                f"area {key!r}: is there already, from {area.original['roads']}; "
+                "choose another key for other sources."
+            )
+            raise ConfigError(message)
+        step = build_area_network(workspace, area, settings=settings, progress=progress)
+        return area, read_network(step.path).summary
+
+    area = Area(
+        key=key,
+        name=name or key,
+        is_synthetic=sources.kind == "osm" and SAMPLE_GENERATOR in read_generator(sources.roads),
+        added_at=utc_now_text(),
+        kind=sources.kind,
+        files={role: f"source/{role}{joined_suffix(path)}" for role, path in given.items()},
+        sha256=sha256,
+        original={role: path.name for role, path in given.items()},
+    )
+    step = build_area_network(workspace, area, settings=settings, given=given, progress=progress)
+    with workspace.locked(key):
+        source_folder = workspace.area_folder(key) / "source"
+        shutil.rmtree(source_folder, ignore_errors=True)
+        with appearing_whole(source_folder) as partial:
+            for role, path in given.items():
+                copy_source(path, partial / Path(area.files[role]).name)
+        write_json(workspace.area_folder(key) / "area.json", asdict(area))
+    return area, read_network(step.path).summary
+
+
+def build_area_network(
+    workspace: Workspace,
+    area: Area,
+    *,
+    settings: Settings,
+    given: dict[str, Path] | None = None,
+    progress: Progress = no_progress,
+) -> StepFolder:
+    """Return the folder of an area's network, built when sources or settings changed."""
+    options: dict[str, Any] = {
+        "road_classes": list(settings.road_classes),
+        "max_segment_length_m": settings.max_segment_length_m,
+        "intersection_tolerance_m": settings.intersection_tolerance_m,
+    }
+
+    def find(role: str) -> Path | None:
+        return given.get(role) if given is not None else area.find_file(workspace, role)
+
+    def build(folder: Path) -> None:
+        boundary_path = find("boundary")
+        boundary = read_boundary(boundary_path) if boundary_path else None
+        builder = build_network_from_osm if area.kind == "osm" else build_network_from_lines
+        roads = find("roads")
+        if roads is None:
+            raise MissingDataError.no_such("source", "roads", list(area.files), "add it again.")
+        network = builder(
+            roads,
+            boundary=boundary.geometry.union_all() if boundary is not None else None,
+            progress=progress,
+            **options,
+        )
+        write_network(name_areas(network, find("provinces"), find("districts")), folder)
+
+    inputs = [NETWORK_VERSION, area.kind, area.sha256, options]
+    return keep_step(workspace, area.key, "network", inputs, build)
+
+
+def name_areas(network: Network, provinces: Path | None, districts: Path | None) -> Network:
+    """Return the network with province and district on every segment and intersection."""
+    segments, intersections = network.segments, network.intersections
+    for column, path in (("province", provinces), ("district", districts)):
+        if path is not None:
+            layer = read_boundary(path)
+            segments = assign_areas(segments, layer, column=column)
+            intersections = assign_areas(intersections, layer, column=column)
+    return Network(
+        segments=segments,
+        nodes=network.nodes,
+        intersections=intersections,
+        places=network.places,
+        summary=network.summary,
+    )
+
+
+def checksum_of(path: Path) -> str:
+    """Return the checksum of a source; a folder (unpacked layer) is refused."""
+    try:
+        return compute_file_sha256(path)
+    except OSError as error:
+        raise DataSourceError.unreadable(path, error.strerror or str(error)) from error
+
+
+def joined_suffix(path: Path) -> str:
+    """Return `.osm.pbf` for `a.osm.pbf` and `.geojson` for `v1.2.geojson`."""
+    suffixes = path.suffixes[-2:]
+    is_osm = len(suffixes) == 2 and suffixes[0].lower() == ".osm"
+    return "".join(suffixes).lower() if is_osm else path.suffix.lower()
+
+
+def copy_source(path: Path, target: Path) -> None:
+    """Copy a source with the files that belong to it (a Shapefile is several)."""
+    shutil.copyfile(path, target)
+    if path.suffix.lower() == ".shp":
+        for sibling in path.parent.glob(f"{path.stem}.*"):
+            if sibling.suffix.lower() in {".dbf", ".shx", ".prj", ".cpg"}:
+                shutil.copyfile(sibling, target.with_suffix(sibling.suffix.lower()))

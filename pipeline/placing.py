@@ -1,0 +1,112 @@
+"""Which crashes a run looks at, and the site each belongs to."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from core.errors import NotEnoughDataError
+from geo.lixels import locate_lixels
+from geo.placement import place_crashes
+from pipeline.account import Account, Job, Period
+from pipeline.frame import Frame
+from pipeline.steps import keep_step
+
+__all__ = ["place", "select_period"]
+
+PLACING_VERSION = 1  # raise it when the same inputs give other places
+EXPECTED_PLACED_SHARE = 0.8
+LONG_GAP_MONTHS = 12
+
+
+def select_period(
+    records: pd.DataFrame, since: date | None, until: date | None, account: Account
+) -> tuple[pd.DataFrame, Period]:
+    """Return the crashes of the period, and the period in whole months unless it is given."""
+    with account.step("crash records") as counts:
+        dated = records["occurred_at"]
+        if since is not None:
+            dated = dated[dated >= pd.Timestamp(since)]
+        if until is not None:
+            dated = dated[dated < pd.Timestamp(until) + pd.Timedelta(days=1)]
+        if dated.notna().sum() == 0:
+            message = (
+                f"crash records: {len(records)} in the database, none in the period; "
+                "import crashes with `safecommute import crash FILE --area KEY` "
+                "or choose another period."
+            )
+            raise NotEnoughDataError(message)
+        first = dated.min().to_period("M")
+        last = dated.max().to_period("M")
+        period = Period(start=since or first.start_time.date(), end=until or last.end_time.date())
+        months = np.unique(dated.dropna().dt.to_period("M").astype("int64"))
+        gap = int(np.diff(months).max(initial=1)) - 1
+        if gap >= LONG_GAP_MONTHS:
+            account.warnings.append(
+                f"No crash was reported in {gap} months running within the period "
+                f"{period.start} to {period.end}: check for wrong dates, or choose the period "
+                "with --since and --until; every rate divides by its length."
+            )
+        crashes = records.loc[dated.index].reset_index(drop=True)
+        dropped = len(records) - len(crashes)
+        counts.update(
+            rows_in=len(records),
+            rows_out=len(crashes),
+            rows_dropped=dropped,
+            reason=f"{dropped} outside the period" if dropped else "",
+        )
+    return crashes, period
+
+
+def place(
+    job: Job, frame: Frame, crashes: pd.DataFrame, period: Period, digest: str
+) -> gpd.GeoDataFrame:
+    """Give every crash its site, or the reason why it has none."""
+    settings, account = job.settings, job.account
+    options = {
+        "max_distance_m": settings.snap_max_distance_m,
+        "intersection_radius_m": settings.intersection_radius_m,
+        "ambiguity_margin_m": settings.ambiguity_margin_m,
+    }
+
+    def build(folder: Path) -> None:
+        placed = place_crashes(crashes, frame.segments, frame.network.intersections, **options)
+        on_road = placed["segment_id"].notna()
+        lixel_id = pd.Series(pd.NA, index=placed.index, dtype="Int64")
+        lixel_id[on_road] = locate_lixels(
+            frame.lixels,
+            placed.loc[on_road, "segment_id"].to_numpy(dtype=np.int64),
+            placed.loc[on_road, "offset_m"].to_numpy(),
+        )
+        placed.assign(lixel_id=lixel_id).to_parquet(folder / "crashes.parquet")
+
+    with account.step("placement") as counts:
+        inputs = [PLACING_VERSION, frame.step.key, digest, period.to_dict(), options]
+        step = keep_step(job.workspace, job.area.key, "placement", inputs, build)
+        placed = gpd.read_parquet(step.path / "crashes.parquet")
+        unplaced = placed["unplaced_reason"].dropna()
+        reasons = unplaced.value_counts()
+        counts.update(
+            rows_in=len(crashes),
+            rows_out=len(placed) - len(unplaced),
+            rows_dropped=len(unplaced),
+            reason="; ".join(f"{n} {reason}" for reason, n in reasons.items()),
+            cached=step.is_cached,
+        )
+    share = 1 - len(unplaced) / len(placed)
+    if len(unplaced) == len(placed):
+        message = (
+            f"crash records: none of {len(placed)} could be placed on the network "
+            f"({counts['reason']}); check that the area and the crashes belong together."
+        )
+        raise NotEnoughDataError(message)
+    if share < EXPECTED_PLACED_SHARE:
+        account.warnings.append(
+            f"Only {share:.0%} of the crashes could be placed on the network; "
+            "what the map shows is incomplete. See the list of unplaced crashes."
+        )
+    return placed

@@ -1,0 +1,200 @@
+"""One run: from an area's network and records to an immutable folder of results."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from core.progress import Progress, no_progress
+from core.provenance import (
+    compute_file_sha256,
+    compute_sha256_of_values,
+    find_versions,
+    utc_now_text,
+)
+from core.settings import Settings
+from pipeline.account import Account, Job, Period
+from pipeline.areas import load_area
+from pipeline.frame import Frame, prepare_frame
+from pipeline.layers import write_risk_raster
+from pipeline.placing import place, select_period
+from pipeline.scoring import Results, score
+from pipeline.tiles import write_run_tiles
+from pipeline.workspace import Workspace, appearing_whole, write_json
+from records.database import Database
+
+__all__ = ["run_area"]
+
+MIN_REPORTED_OVERDISPERSION = 0.1
+
+
+def run_area(
+    workspace: Workspace,
+    key: str,
+    *,
+    settings: Settings,
+    since: date | None = None,
+    until: date | None = None,
+    progress: Progress = no_progress,
+) -> dict[str, Any]:
+    """Score one study area and keep the result as a new run.
+
+    Finished steps whose inputs have not changed are taken from the cache. The run's
+    folder appears only when it is complete; what is published stays as it was.
+
+    Parameters
+    ----------
+    workspace, key
+        Whose records and which area.
+    settings
+        What can be tuned; kept in the manifest.
+    since, until
+        First and last day looked at; by default the months from the first crash to
+        the last.
+
+    Returns
+    -------
+    dict
+        The manifest, as kept in `run.json`.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such area.
+    NotEnoughDataError
+        If no crash of the period has a place on the network.
+    """
+    area = load_area(workspace, key)
+    with workspace.locked(key):
+        job = Job(workspace=workspace, area=area, settings=settings, account=Account(progress))
+        frame = prepare_frame(job)
+        with Database(workspace.database_url) as database:
+            records = database.read("crash", key)
+            factories = database.read("factory", key)
+            digest = database.compute_digest(key)
+        crashes, period = select_period(records, since, until, job.account)
+        placed = place(job, frame, crashes, period, digest)
+        results = score(job, frame, placed, period)
+        return keep_run(job, frame, placed, factories, results, period, digest)
+
+
+def keep_run(
+    job: Job,
+    frame: Frame,
+    placed: gpd.GeoDataFrame,
+    factories: pd.DataFrame,
+    results: Results,
+    period: Period,
+    digest: str,
+) -> dict[str, Any]:
+    """Write the run's folder; it takes its name only when everything is in it."""
+    area, settings = job.area, job.settings
+    inputs = {"sources": area.sha256, "original_names": area.original, "records": digest}
+    now = datetime.now(UTC)
+    fingerprint = compute_sha256_of_values([inputs, settings.model_dump(), period.to_dict()])
+    run_id = f"{now:%Y%m%dT%H%M%SZ}-{fingerprint[:8]}"
+    with appearing_whole(job.workspace.runs_folder(area.key) / run_id) as folder:
+        with job.account.step("files") as counts:
+            write_tables(folder, frame, placed, factories, results)
+            write_run_tiles(results.sites, results.hotspots, folder)
+            write_risk_raster(results.lixels, folder, years=period.years)
+            counts.update(rows_in=len(results.sites), rows_out=len(results.sites))
+        manifest = describe_run(job, frame, placed, results, period)
+        manifest = {
+            "run_id": run_id,
+            "created_at": utc_now_text(),
+            **manifest,
+            "settings": settings.model_dump(mode="json"),
+            "inputs": inputs,
+            "versions": find_versions(),
+            "seed": settings.seed,
+            "files": {path.name: compute_file_sha256(path) for path in sorted(folder.iterdir())},
+        }
+        write_json(folder / "run.json", manifest)
+        for path in folder.iterdir():
+            path.chmod(0o444)
+    return manifest
+
+
+def write_tables(
+    folder: Path,
+    frame: Frame,
+    placed: gpd.GeoDataFrame,
+    factories: pd.DataFrame,
+    results: Results,
+) -> None:
+    """Write the tables of a run; those of the network are taken from the cache."""
+    link_or_copy(frame.step.path / "segments.parquet", folder / "segments.parquet")
+    for name in ("intersections", "nodes", "places"):
+        getattr(frame.network, name).to_parquet(folder / f"{name}.parquet")
+    placed.to_parquet(folder / "crashes.parquet")
+    results.sites.to_parquet(folder / "sites.parquet")
+    results.lixels.to_parquet(folder / "lixels.parquet")
+    results.hotspots.to_parquet(folder / "hotspots.parquet")
+    points = gpd.points_from_xy(factories["lon"], factories["lat"], crs=4326)
+    gates = gpd.GeoDataFrame(factories, geometry=points).to_crs(frame.segments.crs)
+    gates.to_parquet(folder / "factories.parquet")
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Share a file with the cache where the disk can, else copy it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def describe_run(
+    job: Job,
+    frame: Frame,
+    placed: gpd.GeoDataFrame,
+    results: Results,
+    period: Period,
+) -> dict[str, Any]:
+    """Return what the manifest says of the results."""
+    is_placed = placed["site_id"].notna()
+    distance = placed.loc[is_placed, "snap_distance_m"]
+    unplaced = placed["unplaced_reason"].dropna().value_counts()
+    numbers = results.hotspots["hotspot_id"].str.removeprefix("H").astype("int64")
+    warnings = list(job.account.warnings)
+    if results.overdispersion > MIN_REPORTED_OVERDISPERSION:
+        warnings.append(describe_overdispersion(results.overdispersion))
+    return {
+        "area": job.area.key,
+        "area_name": job.area.name,
+        "is_synthetic": job.area.is_synthetic,
+        "n_segments": len(frame.segments),
+        "n_intersections": len(frame.network.intersections),
+        "network_km": round(float(frame.segments["length_m"].sum()) / 1000, 3),
+        "crs": frame.segments.crs.to_string(),
+        "n_crashes": len(placed),
+        "n_snapped": int(is_placed.sum()),
+        "snap_share": round(float(is_placed.mean()), 6),
+        "snap_median_m": round(float(distance.median()), 3),
+        "snap_p95_m": round(float(distance.quantile(0.95)), 3),
+        "n_ambiguous": int(placed["is_ambiguous"].sum()),
+        "location_quality": placed["location_quality"].value_counts().sort_index().to_dict(),
+        "unplaced": {str(reason): int(n) for reason, n in unplaced.items()},
+        "n_hotspots": len(results.hotspots),
+        "last_hotspot_number": int(numbers.max()) if len(numbers) else 0,
+        "overdispersion": round(results.overdispersion, 4),
+        "period": period.to_dict(),
+        "steps": [step.to_dict() for step in job.account.steps],
+        "warnings": warnings,
+        "validation": {},
+    }
+
+
+def describe_overdispersion(overdispersion_k: float) -> str:
+    """Say in words that crashes gather more than chance around the class means."""
+    return (
+        f"Crashes vary more between roads of one class than chance explains (overdispersion "
+        f"k = {overdispersion_k:.2f}): a hotspot here is a stretch above the mean of its class; "
+        "traffic and layout, not yet in the comparison, may be the reason."
+    )

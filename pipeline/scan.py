@@ -1,0 +1,96 @@
+"""Where crashes stand closer together than the road's class explains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from core.units import M_PER_KM
+from models.hotspots import grow_hotspots
+from models.screening import compute_expected_per_lixel, estimate_overdispersion, scan_windows
+
+__all__ = ["Scan", "scan_lixels"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """The scanned lixels and what was learnt on the way."""
+
+    lixels: gpd.GeoDataFrame
+    labels: np.ndarray  # hotspot number of each lixel, -1 for none
+    overdispersion: float
+
+
+def scan_lixels(
+    lixels: gpd.GeoDataFrame,
+    road_class: pd.Series,
+    crash_lixel_id: np.ndarray,
+    windows: sparse.csr_array,
+    adjacency: sparse.csr_array,
+    *,
+    reference: Literal["road_class", "network"],
+    fdr: float,
+    min_crashes: int,
+    max_length_m: float,
+) -> Scan:
+    """Count crashes in a window around every lixel and test it against its reference.
+
+    Parameters
+    ----------
+    lixels
+        Pieces of road, `lixel_id` = row position.
+    road_class
+        Road class of each lixel.
+    crash_lixel_id
+        Lixel of each placed crash, shape (n_placed,).
+    windows, adjacency
+        Lixels within half a window length, and lixels that touch.
+    reference
+        What "expected" means: the mean of the road class, or of the whole network.
+    fdr
+        False-discovery rate that is accepted among significant windows.
+    min_crashes
+        A hotspot with fewer crashes on its own lixels is not one.
+    max_length_m
+        A longer stretch is split at its weakest places [m].
+    """
+    n_lixels = len(lixels)
+    n_crashes = np.bincount(crash_lixel_id, minlength=n_lixels)
+    length_m = lixels["length_m"].to_numpy()
+    codes = pd.factorize(road_class)[0] if reference == "road_class" else np.zeros(n_lixels, int)
+    expected = compute_expected_per_lixel(n_crashes, length_m, codes)
+    result = scan_windows(n_crashes, expected, windows)
+    is_significant = (result.q_value <= fdr) & (result.rate_ratio > 1)
+    score = np.where(is_significant, -np.log(np.maximum(result.p_value, 1e-300)), 0.0)
+    labels = grow_hotspots(score, is_significant, length_m, adjacency, max_length_m=max_length_m)
+    labels = drop_small(labels, n_crashes, min_crashes)
+    scanned = lixels.assign(
+        n_crashes=n_crashes,
+        expected=expected,
+        n_window=result.n_window,
+        expected_window=result.expected_window,
+        window_km=windows @ (length_m / M_PER_KM),
+        rate_ratio=result.rate_ratio,
+        p_value=result.p_value,
+        q_value=result.q_value,
+        is_significant=is_significant,
+    )
+    overdispersion = float(estimate_overdispersion(result.n_window, result.expected_window))
+    return Scan(lixels=scanned, labels=labels, overdispersion=overdispersion)
+
+
+def drop_small(labels: np.ndarray, n_crashes: np.ndarray, min_crashes: int) -> np.ndarray:
+    """Return labels 0..m-1 of the stretches that hold enough crashes, -1 elsewhere."""
+    inside = labels >= 0
+    if not inside.any():
+        return labels
+    total = np.bincount(labels[inside], weights=n_crashes[inside])
+    kept = np.flatnonzero(total >= min_crashes)
+    new = np.full(len(total), -1)
+    new[kept] = np.arange(len(kept))
+    return np.where(inside, new[np.maximum(labels, 0)], -1)
