@@ -1,0 +1,1 @@
+"""How much and why: rates, screening, hotspots, evaluation. Arrays and tables only."""
