@@ -1,0 +1,280 @@
+"""Intersections: clusters of junction nodes, with a name, a class and their arms."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import shapely
+from geopandas import GeoDataFrame
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+
+from core.errors import InputError
+from core.vocabulary import RoadClass
+from geo.segments import SegmentTables
+
+__all__ = ["DETOUR_FACTOR", "Junctions", "build_intersections"]
+
+DETOUR_FACTOR = 3.0  # clustered nodes are joined by road within this times the tolerance
+_SIGNAL_REACH_M = 30.0  # signals stand at the stop line, on the approach
+_CLASSES = [word.value for word in RoadClass]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Junctions:
+    """Intersections, and to which one each node and segment end belongs (null: none)."""
+
+    intersections: GeoDataFrame
+    of_node: pd.Series[int]
+    of_u: pd.Series[int]
+    of_v: pd.Series[int]
+    is_internal: NDArray[np.bool_]
+
+
+def build_intersections(
+    tables: SegmentTables, *, tolerance_m: float, has_signal: NDArray[np.bool_]
+) -> Junctions:
+    """Cluster junction nodes into intersections.
+
+    Parameters
+    ----------
+    tables
+        Segments and nodes.
+    tolerance_m
+        Two junction nodes (three or more segment ends) are one intersection when they
+        lie within this distance and the road between them is at most three times as long,
+        so that a bridge and the road below stay apart [m].
+    has_signal
+        For each node of the roads the segments were built from, whether traffic signals
+        stand there. Signals up to 30 m before an intersection belong to it.
+
+    Returns
+    -------
+    junctions
+        Every roundabout is one intersection, whatever its size. A segment is internal
+        when both its ends are in one intersection and it is part of a roundabout or not
+        longer than three times the tolerance: a long loop road is not internal.
+
+    Raises
+    ------
+    InputError
+        If `tolerance_m` is negative.
+    """
+    if tolerance_m < 0:
+        message = f"intersection_tolerance_m is {tolerance_m:g}; give 0 or more."
+        raise InputError(message)
+    cluster = _cluster(tables, tolerance_m)
+    segments = tables.segments
+    u, v = segments["u"].to_numpy(), segments["v"].to_numpy()
+    cluster_u, cluster_v = cluster[u], cluster[v]
+    is_round = segments["is_roundabout"].to_numpy(bool)
+    is_short = segments["length_m"].to_numpy() <= DETOUR_FACTOR * tolerance_m
+    is_internal = (cluster_u >= 0) & (cluster_u == cluster_v) & (is_round | is_short)
+    n = int(cluster.max(initial=-1)) + 1
+    arms = _list_arms(segments, cluster_u, cluster_v, is_internal)
+    roundabouts = np.zeros(n, dtype=bool)
+    roundabouts[cluster_u[is_round]] = True
+    columns = {
+        "intersection_id": np.arange(n, dtype=np.int64),
+        "n_nodes": np.bincount(cluster[cluster >= 0], minlength=n).astype(np.int64),
+        "n_arms": _count(arms["cluster"].to_numpy(), ~arms["is_internal"].to_numpy(bool), n),
+        "road_class": pd.Series(_find_highest_class(arms, n), dtype="str"),
+        "has_signals": _find_signals(tables, cluster_u, cluster_v, has_signal, n),
+        "is_roundabout": roundabouts,
+        "name": _name(arms, n),
+        "province": pd.Series([np.nan] * n, dtype="str"),
+        "district": pd.Series([np.nan] * n, dtype="str"),
+    }
+    points = _locate(tables, cluster, cluster_u, is_round, roundabouts)
+    return Junctions(
+        intersections=GeoDataFrame(columns, geometry=points, crs=segments.crs),
+        of_node=_to_nullable(cluster),
+        of_u=_to_nullable(cluster_u),
+        of_v=_to_nullable(cluster_v),
+        is_internal=is_internal,
+    )
+
+
+def _cluster(tables: SegmentTables, tolerance_m: float) -> NDArray[np.int64]:
+    """Number the clusters by their lowest node; -1 for a node that is in none."""
+    segments, nodes = tables.segments, tables.nodes
+    n = len(nodes)
+    u, v = segments["u"].to_numpy(), segments["v"].to_numpy()
+    is_round = segments["is_roundabout"].to_numpy(bool)
+    is_member = nodes["degree"].to_numpy() >= 3
+    pairs = _find_near_pairs(tables, np.flatnonzero(is_member), tolerance_m)
+    is_member = is_member.copy()
+    is_member[u[is_round]] = True
+    is_member[v[is_round]] = True
+    a = np.concatenate([pairs[:, 0], u[is_round]])
+    b = np.concatenate([pairs[:, 1], v[is_round]])
+    links = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(n, n))
+    label = connected_components(links, directed=False)[1]
+    members = np.flatnonzero(is_member)
+    _, first, inverse = np.unique(label[members], return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    cluster = np.full(n, -1, dtype=np.int64)
+    cluster[members] = rank[inverse]
+    return cluster
+
+
+def _find_near_pairs(
+    tables: SegmentTables, members: NDArray[np.int64], tolerance_m: float
+) -> NDArray[np.int64]:
+    """Find pairs of nodes that are near in the plane and along the road, shape (n, 2)."""
+    xy = shapely.get_coordinates(tables.nodes.geometry.to_numpy()[members])
+    if tolerance_m == 0 or len(members) < 2:
+        return np.empty((0, 2), dtype=np.int64)
+    pairs = members[cKDTree(xy).query_pairs(tolerance_m, output_type="ndarray")]
+    segments = tables.segments
+    limit = DETOUR_FACTOR * tolerance_m
+    length = segments["length_m"].to_numpy()
+    short = length <= limit
+    u, v = segments["u"].to_numpy()[short], segments["v"].to_numpy()[short]
+    reached = _search(u, v, length[short], np.unique(pairs[:, 0]), limit, len(tables.nodes))
+    return pairs[np.isin(pairs[:, 0] * len(tables.nodes) + pairs[:, 1], reached)]
+
+
+def _search(
+    u: NDArray[np.int64],
+    v: NDArray[np.int64],
+    length: NDArray[np.float64],
+    sources: NDArray[np.int64],
+    limit: float,
+    n: int,
+) -> NDArray[np.int64]:
+    """Find what lies within `limit` of each source along the road.
+
+    All sources advance together, one segment a round. Returned are the keys
+    `source * n + node`, sorted.
+    """
+    start, end = np.concatenate([u, v]), np.concatenate([v, u])
+    order = np.argsort(start, kind="stable")
+    end, weight = end[order], np.concatenate([length, length])[order]
+    begin = np.concatenate([[0], np.cumsum(np.bincount(start, minlength=n))])
+    known, distance = sources * n + sources, np.zeros(len(sources))
+    front, front_distance = known, distance
+    while len(front):
+        source, node = front // n, front % n
+        count = begin[node + 1] - begin[node]
+        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
+        edge = np.repeat(begin[node], count) + within
+        reach = np.repeat(front_distance, count) + weight[edge]
+        key = np.repeat(source, count) * n + end[edge]
+        near = reach <= limit
+        key, reach = key[near], reach[near]
+        order = np.lexsort([reach, key])
+        key, reach = key[order], reach[order]
+        nearest = np.diff(key, prepend=-1) != 0
+        key, reach = key[nearest], reach[nearest]
+        at = np.minimum(np.searchsorted(known, key), max(len(known) - 1, 0))
+        is_known = known[at] == key
+        is_better = ~is_known | (reach < distance[at])
+        front, front_distance = key[is_better], reach[is_better]
+        distance[at[is_better & is_known]] = reach[is_better & is_known]
+        is_new = ~is_known
+        where = np.searchsorted(known, key[is_new])
+        known = np.insert(known, where, key[is_new])
+        distance = np.insert(distance, where, reach[is_new])
+    return known
+
+
+def _list_arms(
+    segments: GeoDataFrame,
+    cluster_u: NDArray[np.int64],
+    cluster_v: NDArray[np.int64],
+    is_internal: NDArray[np.bool_],
+) -> pd.DataFrame:
+    """List every segment end that lies in a cluster."""
+    rank = pd.Index(_CLASSES).get_indexer(pd.Index(segments["road_class"]))
+    label = segments["name"].where(segments["name"].notna(), segments["ref"])
+    ends = pd.DataFrame(
+        {
+            "cluster": np.concatenate([cluster_u, cluster_v]),
+            "rank": np.tile(rank, 2),
+            "length_m": np.tile(segments["length_m"].to_numpy(), 2),
+            "is_internal": np.tile(is_internal, 2),
+            "label": pd.concat([label, label], ignore_index=True),
+        }
+    )
+    return ends[ends["cluster"] >= 0]
+
+
+def _count(cluster: NDArray[np.int64], chosen: NDArray[np.bool_], n: int) -> NDArray[np.int64]:
+    return np.bincount(cluster[chosen], minlength=n).astype(np.int64)
+
+
+def _find_highest_class(arms: pd.DataFrame, n: int) -> NDArray[np.object_]:
+    best = np.full(n, len(_CLASSES) - 1, dtype=np.int64)
+    np.minimum.at(best, arms["cluster"].to_numpy(), arms["rank"].to_numpy())
+    return np.array(_CLASSES, dtype=object)[best]
+
+
+def _name(arms: pd.DataFrame, n: int) -> pd.Series[str]:
+    """Join the names of the two most important roads; null when fewer are named.
+
+    Importance is road class, then length of the arms; at last the name itself decides.
+    """
+    named = arms[arms["label"].notna()]
+    groups = named.groupby(["cluster", "label"], sort=False)
+    roads = groups.agg(rank=("rank", "min"), length_m=("length_m", "sum")).reset_index()
+    roads = roads.sort_values(
+        ["cluster", "rank", "length_m", "label"], ascending=[True, True, False, True]
+    )
+    place = roads.groupby("cluster").cumcount()
+    first = roads[place == 0].set_index("cluster")["label"]
+    second = roads[place == 1].set_index("cluster")["label"]
+    names = first.reindex(second.index).str.cat(second, sep=" × ")
+    return names.reindex(range(n)).astype("str").reset_index(drop=True)
+
+
+def _find_signals(
+    tables: SegmentTables,
+    cluster_u: NDArray[np.int64],
+    cluster_v: NDArray[np.int64],
+    has_signal: NDArray[np.bool_],
+    n: int,
+) -> NDArray[np.bool_]:
+    """Tell at which intersections signals stand, in it or on an approach."""
+    result = np.zeros(n, dtype=bool)
+    node = tables.vertex_node
+    at = np.flatnonzero((node >= 0) & has_signal[node])
+    segment, offset = tables.vertex_segment[at], tables.vertex_offset_m[at]
+    rest = tables.segments["length_m"].to_numpy()[segment] - offset
+    for cluster, distance in ((cluster_u[segment], offset), (cluster_v[segment], rest)):
+        result[cluster[(distance <= _SIGNAL_REACH_M) & (cluster >= 0)]] = True
+    return result
+
+
+def _locate(
+    tables: SegmentTables,
+    cluster: NDArray[np.int64],
+    cluster_u: NDArray[np.int64],
+    is_round: NDArray[np.bool_],
+    roundabouts: NDArray[np.bool_],
+) -> NDArray[np.object_]:
+    """Put an intersection at the mean of its nodes, a roundabout at the middle of its ring."""
+    n = len(roundabouts)
+    members = cluster >= 0
+    xy = shapely.get_coordinates(tables.nodes.geometry.to_numpy()[members])
+    total = np.bincount(cluster[members], minlength=n)
+    mean = [np.bincount(cluster[members], xy[:, k], n) / np.maximum(total, 1) for k in (0, 1)]
+    rings = tables.segments.geometry.to_numpy()[is_round]
+    weight = tables.segments["length_m"].to_numpy()[is_round]
+    middle = shapely.get_coordinates(shapely.centroid(rings))
+    of_ring = cluster_u[is_round]
+    ring_length = np.maximum(np.bincount(of_ring, weight, n), np.finfo(float).tiny)
+    for k in (0, 1):
+        ring_mean = np.bincount(of_ring, weight * middle[:, k], n) / ring_length
+        mean[k] = np.where(roundabouts, ring_mean, mean[k])
+    points: NDArray[np.object_] = shapely.points(mean[0], mean[1])
+    return points
+
+
+def _to_nullable(cluster: NDArray[np.int64]) -> pd.Series[int]:
+    return pd.Series(pd.arrays.IntegerArray(cluster.copy(), cluster < 0))
