@@ -1,0 +1,194 @@
+"""Colours of the maps, and the style that draws our vector tiles in the browser.
+
+The colours are ColorBrewer's OrRd (five classes, safe for colour-blind readers); width
+grows with the class, so that the map can also be read in grey.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "ATTRIBUTION",
+    "COUNT_CLASSES",
+    "HOTSPOT_COLOUR",
+    "NO_CRASH_COLOUR",
+    "SELECTED_COLOUR",
+    "CountClass",
+    "build_map_style",
+    "find_count_class",
+]
+
+ATTRIBUTION = "© OpenStreetMap contributors"
+BACKGROUND = "#f6f7f9"
+NO_CRASH_COLOUR = "#bcc4cf"
+HOTSPOT_COLOUR = "#1f4fd1"
+SELECTED_COLOUR = "#0a1f66"
+MAIN_CLASSES = ["motorway", "trunk", "primary"]
+MIDDLE_CLASSES = ["secondary", "tertiary"]
+
+
+@dataclass(frozen=True, slots=True)
+class CountClass:
+    """A class of the legend: crashes on one stretch of road."""
+
+    at_least: int
+    label: str
+    colour: str
+    width_px: float
+
+
+COUNT_CLASSES = (
+    CountClass(1, "1", "#fdbb84", 2.0),
+    CountClass(2, "2", "#fc8d59", 2.6),
+    CountClass(3, "3 to 4", "#ef6548", 3.2),
+    CountClass(5, "5 to 9", "#d7301f", 4.0),
+    CountClass(10, "10 or more", "#7f0000", 5.0),
+)
+
+
+def find_count_class(n_crashes: int) -> CountClass | None:
+    """Return the class of a count, or None for no crash."""
+    found = [step for step in COUNT_CLASSES if n_crashes >= step.at_least]
+    return found[-1] if found else None
+
+
+def build_map_style(
+    tiles_url: str,
+    *,
+    zooms: range,
+    n_crashes_by_site: Mapping[str, int] | None = None,
+) -> dict[str, Any]:
+    """Return a MapLibre style (version 8) that asks no other host for anything.
+
+    Parameters
+    ----------
+    tiles_url
+        Address of the tiles with `{z}`, `{x}` and `{y}`; absolute, because the tiles are
+        fetched by a worker that knows no page.
+    zooms
+        Zooms that the tiles hold.
+    n_crashes_by_site
+        Crashes that pass the reader's filters, by `site_id`; sites that are missing have
+        none. Without it, the counts written in the tiles are shown.
+
+    Returns
+    -------
+    style
+        Plain JSON values; no glyphs and no sprites, so no text is drawn by the style.
+    """
+    source = {
+        "type": "vector",
+        "tiles": [tiles_url],
+        "minzoom": zooms.start,
+        "maxzoom": zooms.stop - 1,
+        "attribution": ATTRIBUTION,
+    }
+    count_class = _class_expression(n_crashes_by_site)
+    colour = _by_class(count_class, [step.colour for step in COUNT_CLASSES], NO_CRASH_COLOUR)
+    crash_width = _by_class(count_class, [step.width_px for step in COUNT_CLASSES], 0)
+    layers: list[dict[str, Any]] = [
+        {"id": "background", "type": "background", "paint": {"background-color": BACKGROUND}}
+    ]
+    for name in ("roads_low", "roads_mid", "segments"):
+        layers.append(
+            {
+                "id": f"{name}-roads",
+                "type": "line",
+                "source": "safecommute",
+                "source-layer": name,
+                "layout": {"line-cap": "round", "line-join": "round"},
+                "paint": {"line-color": NO_CRASH_COLOUR, "line-width": _road_width()},
+            }
+        )
+    for name in ("roads_low", "roads_mid", "segments"):
+        layers.append(
+            {
+                "id": f"{name}-crashes",
+                "type": "line",
+                "source": "safecommute",
+                "source-layer": name,
+                "filter": [">", count_class, 0],
+                "layout": {"line-cap": "round", "line-sort-key": count_class},
+                "paint": {"line-color": colour, "line-width": _scaled(crash_width)},
+            }
+        )
+    layers.append(
+        {
+            "id": "intersections",
+            "type": "circle",
+            "source": "safecommute",
+            "source-layer": "intersections",
+            "filter": [">", count_class, 0],
+            "layout": {"circle-sort-key": count_class},
+            "paint": {
+                "circle-color": colour,
+                "circle-radius": ["interpolate", ["linear"], ["zoom"], 11, 2, 14, 5, 17, 9],
+                "circle-stroke-color": "#ffffff",
+                "circle-stroke-width": 1,
+            },
+        }
+    )
+    return {
+        "version": 8,
+        "name": "safecommute",
+        "sources": {"safecommute": source},
+        "layers": layers,
+    }
+
+
+def _class_expression(n_crashes_by_site: Mapping[str, int] | None) -> list[Any]:
+    """Return an expression for the number of a feature's class, 0 for no crash."""
+    if n_crashes_by_site is None:
+        steps: list[Any] = ["step", ["coalesce", ["get", "n_crashes"], 0], 0]
+        for number, step in enumerate(COUNT_CLASSES, start=1):
+            steps += [step.at_least, number]
+        return steps
+    members: dict[int, list[str]] = {}
+    for site_id, n_crashes in sorted(n_crashes_by_site.items()):
+        number = sum(n_crashes >= step.at_least for step in COUNT_CLASSES)
+        if number:
+            members.setdefault(number, []).append(site_id)
+    if not members:
+        return ["literal", 0]
+    match: list[Any] = ["match", ["get", "site_id"]]
+    for number, sites in sorted(members.items()):
+        match += [sites, number]
+    return [*match, 0]
+
+
+def _by_class(count_class: list[Any], values: Sequence[Any], none: object) -> list[Any]:
+    """Return an expression that gives each class its value."""
+    match: list[Any] = ["match", count_class]
+    for number, value in enumerate(values, start=1):
+        match += [number, value]
+    return [*match, none]
+
+
+def _road_width() -> list[Any]:
+    """Return the width of a road by its class, growing with the zoom [px]."""
+
+    def widths(main: float, middle: float, other: float) -> list[Any]:
+        road_class = ["get", "road_class"]
+        return ["match", road_class, MAIN_CLASSES, main, MIDDLE_CLASSES, middle, other]
+
+    return [
+        "interpolate", ["exponential", 1.4], ["zoom"],
+        6, widths(1.0, 0.5, 0.3),
+        10, widths(1.8, 1.0, 0.5),
+        14, widths(5.0, 3.5, 1.6),
+        18, widths(14.0, 10.0, 7.0),
+    ]  # fmt: skip
+
+
+def _scaled(width: list[Any]) -> list[Any]:
+    """Let a width grow with the zoom [px]."""
+    return [
+        "interpolate", ["exponential", 1.4], ["zoom"],
+        6, ["*", width, 0.5],
+        10, ["*", width, 0.8],
+        14, ["*", width, 1.6],
+        18, ["*", width, 4.0],
+    ]  # fmt: skip

@@ -1,0 +1,305 @@
+"""Maps to share: a hotspot's surroundings as one HTML file that needs no connection.
+
+Roads are drawn as lines, so no map tiles are needed; text from records is escaped.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import branca.element
+import folium
+import geopandas as gpd
+import shapely
+from xstatic.pkg import jquery, leaflet
+
+from core.errors import InputError
+from reports.map_style import (
+    ATTRIBUTION,
+    COUNT_CLASSES,
+    HOTSPOT_COLOUR,
+    NO_CRASH_COLOUR,
+    find_count_class,
+)
+
+__all__ = ["ASSETS_ADDRESS", "render_hotspot_map", "render_page_html", "render_standalone_html"]
+
+ASSETS_ADDRESS = "/assets"
+LEAFLET_FOLDER = Path(leaflet.BASE_DIR)
+JQUERY_FILE = Path(jquery.BASE_DIR) / "jquery.min.js"
+ROAD_WIDTHS = {"motorway": 5, "trunk": 5, "primary": 4, "secondary": 3.5, "tertiary": 3}
+PAGE_STYLE = """
+html, body { height: 100%; margin: 0; }
+body { font: 14px/1.4 'Source Sans 3', 'Noto Sans Khmer', system-ui, sans-serif; }
+.leaflet-container { background: #f6f7f9; font: inherit; }
+.sc-box { background: rgba(255,255,255,.94); border: 1px solid #d8dee6; border-radius: 4px;
+  padding: 8px 10px; color: #1b2430; max-width: min(320px, 70vw); }
+.sc-title { font-weight: 600; font-size: 15px; margin: 0 0 2px; }
+.sc-note { color: #4a5563; font-size: 12px; margin: 0; }
+.sc-synthetic { background: #7a1f6d; color: #fff; font-weight: 600; padding: 2px 6px;
+  border-radius: 3px; display: inline-block; margin: 4px 0; }
+.sc-legend i { display: inline-block; width: 22px; margin-right: 6px; vertical-align: middle; }
+.sc-north { text-align: center; font-weight: 600; line-height: 1.1; padding: 4px 8px; }
+"""
+
+
+class _Control(branca.element.MacroElement):  # type: ignore[misc]
+    """A box of our own HTML in a corner of the map."""
+
+    _template = branca.element.Template(
+        """
+        {% macro script(this, kwargs) %}
+        (function () {
+            var box = L.control({position: {{ this.corner|tojson }}});
+            box.onAdd = function () {
+                var div = L.DomUtil.create("div", {{ this.css|tojson }});
+                div.innerHTML = {{ this.body|tojson }};
+                L.DomEvent.disableClickPropagation(div);
+                return div;
+            };
+            box.addTo({{ this._parent.get_name() }});
+        })();
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, body: str, *, corner: str, css: str) -> None:
+        super().__init__()
+        self._name = "SafecommuteControl"
+        self.body, self.corner, self.css = body, corner, css
+
+
+def render_hotspot_map(
+    hotspot: Mapping[str, Any],
+    segments: gpd.GeoDataFrame,
+    crashes: gpd.GeoDataFrame,
+    *,
+    period: str,
+    is_synthetic: bool,
+    places: gpd.GeoDataFrame | None = None,
+    height: str = "100%",
+) -> folium.Map:
+    """Draw one hotspot, the roads around it and its crashes.
+
+    Parameters
+    ----------
+    hotspot
+        Row of the hotspots table: `hotspot_id`, `name`, `n_crashes`, `geometry`.
+    segments
+        Roads to draw, with `name`, `road_class` and `n_crashes`; same CRS as the hotspot.
+    crashes
+        Crashes of the hotspot, with `severity` and a point or an empty point each.
+    period
+        Period in words, written beside every count.
+    is_synthetic
+        Write SYNTHETIC on the map.
+    places
+        Villages and towns to name, with `name` and, when there is one, `name_km`.
+    height
+        Height of the map in its page, as CSS.
+
+    Raises
+    ------
+    InputError
+        If the hotspot has no shape or the layers have no CRS.
+    """
+    shape = hotspot["geometry"]
+    if shape is None or shape.is_empty or segments.crs is None:
+        message = f"map of {hotspot.get('hotspot_id')}: has no shape, or the roads no CRS."
+        raise InputError(message)
+    line = gpd.GeoSeries([shape], crs=segments.crs).to_crs(4326)
+    west, south, east, north = line.total_bounds
+    drawn = folium.Map(
+        tiles=None, control_scale=True, attr=ATTRIBUTION, height=height, prefer_canvas=False
+    )
+    _add_roads(drawn, segments, period)
+    halo = {"color": HOTSPOT_COLOUR, "weight": 14, "opacity": 0.35, "lineCap": "round"}
+    label = f"{_text(hotspot['name'])}<br>{int(hotspot['n_crashes'])} crashes, {_text(period)}"
+    folium.GeoJson(
+        line.__geo_interface__,
+        style_function=lambda _: halo,
+        tooltip=folium.Tooltip(label, sticky=True),
+    ).add_to(drawn)
+    _add_crashes(drawn, crashes)
+    _add_places(drawn, places)
+    _add_boxes(drawn, hotspot, period, is_synthetic)
+    drawn.fit_bounds([[south, west], [north, east]], padding=(60, 60), max_zoom=17)
+    return drawn
+
+
+def render_page_html(drawn: folium.Map) -> str:
+    """Return the map as a page that takes its scripts from the app's own addresses."""
+    base = f"{ASSETS_ADDRESS}/leaflet"
+    head = (
+        f'<link rel="stylesheet" href="{base}/leaflet.css">'
+        f'<script src="{ASSETS_ADDRESS}/jquery/jquery.min.js"></script>'
+        f'<script src="{base}/leaflet.js"></script>'
+    )
+    return _render(drawn, head)
+
+
+def render_standalone_html(drawn: folium.Map) -> str:
+    """Return the map as one HTML file that holds its scripts and asks nobody for anything."""
+    script = _read_script(LEAFLET_FOLDER / "leaflet.js")
+    head = (
+        f"<style>{_inline_css()}</style>"
+        f"<script>{_read_script(JQUERY_FILE)}</script><script>{script}</script>"
+    )
+    return _render(drawn, head)
+
+
+def _render(drawn: folium.Map, head: str) -> str:
+    """Render with folium's own links taken out and ours put in their place."""
+    drawn.default_js, drawn.default_css = [], []
+    page = drawn.get_root().render()
+    policy = (
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
+        "script-src 'unsafe-inline' 'self'; style-src 'unsafe-inline' 'self'; "
+        "img-src data: 'self'; font-src 'self' data:\">"
+        '<link rel="icon" href="data:,">'
+    )
+    return page.replace("<head>", f"<head>{policy}{head}<style>{PAGE_STYLE}</style>", 1)
+
+
+def _add_roads(drawn: folium.Map, segments: gpd.GeoDataFrame, period: str) -> None:
+    """Draw roads, the ones with most crashes on top, each with its count on hover."""
+    roads = segments[~segments.geometry.is_empty & segments.geometry.notna()]
+    if roads.empty:
+        return
+    roads = roads.to_crs(4326).sort_values("n_crashes", kind="stable")
+    coordinates = shapely.set_precision(roads.geometry.to_numpy(), 1e-6, mode="pointwise")
+    features = []
+    for shape, name, road_class, n in zip(
+        coordinates, roads["name"], roads["road_class"], roads["n_crashes"], strict=True
+    ):
+        label = f"{_text(name, 'Unnamed road')} ({_text(road_class)})<br>{_crashes(int(n))}, {_text(period)}"
+        found = find_count_class(int(n))
+        properties = {
+            "label": label,
+            "color": found.colour if found else NO_CRASH_COLOUR,
+            "weight": ROAD_WIDTHS.get(str(road_class), 2) + (1.5 if found else 0),
+        }
+        features.append(
+            {
+                "type": "Feature",
+                "properties": properties,
+                "geometry": shapely.geometry.mapping(shape),
+            }
+        )
+    folium.GeoJson(
+        {"type": "FeatureCollection", "features": features},
+        style_function=lambda feature: {
+            "color": feature["properties"]["color"],
+            "weight": feature["properties"]["weight"],
+            "lineCap": "round",
+        },
+        tooltip=folium.GeoJsonTooltip(fields=["label"], aliases=[""], labels=False, sticky=True),
+    ).add_to(drawn)
+
+
+def _add_crashes(drawn: folium.Map, crashes: gpd.GeoDataFrame) -> None:
+    """Draw each crash that has a place as a dot; its tooltip holds nothing that identifies."""
+    there = crashes[crashes.geometry.notna() & ~crashes.geometry.is_empty]
+    if there.empty:
+        return
+    for point, severity in zip(there.to_crs(4326).geometry, there["severity"], strict=True):
+        is_worst = severity in ("fatal", "serious")
+        folium.CircleMarker(
+            (point.y, point.x),
+            radius=6 if is_worst else 4,
+            color="#ffffff",
+            weight=1,
+            fill=True,
+            fill_color="#111111" if is_worst else "#5b6675",
+            fill_opacity=0.95,
+            tooltip=folium.Tooltip(f"One crash: {_text(severity, 'severity not recorded')}"),
+        ).add_to(drawn)
+
+
+def _add_places(drawn: folium.Map, places: gpd.GeoDataFrame | None) -> None:
+    """Write the names of places, English with Khmer below."""
+    if places is None or places.empty:
+        return
+    for point, name, khmer in zip(
+        places.to_crs(4326).geometry, places["name"], places["name_km"], strict=True
+    ):
+        words = "<br>".join(text for text in (_text(name, ""), _text(khmer, "")) if text)
+        icon = folium.DivIcon(
+            html=f'<div style="white-space:nowrap;font-weight:600;color:#2b3645;'
+            f'text-shadow:0 0 3px #fff,0 0 3px #fff">{words}</div>',
+            icon_size=(1, 1),
+        )
+        folium.Marker((point.y, point.x), icon=icon, interactive=False).add_to(drawn)
+
+
+def _add_boxes(
+    drawn: folium.Map, hotspot: Mapping[str, Any], period: str, is_synthetic: bool
+) -> None:
+    """Put the title, the legend, north and the source on the map."""
+    synthetic = (
+        '<div class="sc-synthetic">SYNTHETIC: invented data, no real crash</div>'
+        if is_synthetic
+        else ""
+    )
+    n = int(hotspot["n_crashes"])
+    title = (
+        f'<p class="sc-title">{_text(hotspot["name"])}</p>{synthetic}'
+        f'<p class="sc-note">{_crashes(n)} on this hotspot, {_text(period)}</p>'
+    )
+    lines = "".join(
+        f'<div><i style="border-top:{step.width_px + 1:.0f}px solid {step.colour}"></i>{step.label}</div>'
+        for step in COUNT_CLASSES
+    )
+    legend = (
+        '<p class="sc-note">Crashes on one stretch of road</p>'
+        f'<div><i style="border-top:2px solid {NO_CRASH_COLOUR}"></i>none reported</div>{lines}'
+        f'<div><i style="border-top:10px solid {HOTSPOT_COLOUR};opacity:.35"></i>hotspot</div>'
+        '<div><i style="width:12px;height:12px;border-radius:50%;background:#111;margin:0 11px 0 0"></i>'
+        "fatal or serious crash</div>"
+        '<div><i style="width:8px;height:8px;border-radius:50%;background:#5b6675;margin:0 13px 0 2px">'
+        "</i>other crash</div>"
+    )
+    _Control(title, corner="topright", css="sc-box").add_to(drawn)
+    _Control(legend, corner="bottomright", css="sc-box sc-legend").add_to(drawn)
+    _Control("▲<br>N", corner="topleft", css="sc-box sc-north").add_to(drawn)
+    _Control(f"Roads {ATTRIBUTION}", corner="bottomleft", css="sc-box sc-note").add_to(drawn)
+
+
+def _crashes(n: int) -> str:
+    return "no crash reported" if n == 0 else "1 crash" if n == 1 else f"{n:,} crashes"
+
+
+def _text(value: object, missing: str = "") -> str:
+    """Return a record's text so that a browser shows it and never runs it."""
+    is_missing = value is None or value != value
+    return html.escape(missing if is_missing else str(value), quote=True)
+
+
+@lru_cache(maxsize=4)
+def _read_script(path: Path) -> str:
+    """Read a script so that it can stand inside a page."""
+    text = path.read_text(encoding="utf-8")
+    text = re.sub(r"//# sourceMappingURL=\S+", "", text)
+    return text.replace("</script", "<\\/script")
+
+
+@lru_cache(maxsize=1)
+def _inline_css() -> str:
+    """Return Leaflet's style sheet with its pictures inside."""
+
+    def inline(match: re.Match[str]) -> str:
+        name = match.group(1).strip("'\"")
+        if name.startswith(("#", "data:")):
+            return match.group(0)
+        data = base64.b64encode((LEAFLET_FOLDER / name).read_bytes()).decode()
+        return f"url(data:image/png;base64,{data})"
+
+    text = (LEAFLET_FOLDER / "leaflet.css").read_text(encoding="utf-8")
+    return re.sub(r"url\(([^)]+)\)", inline, text)

@@ -1,0 +1,262 @@
+"""The explorer: a map and a ranked table of hotspots, linked both ways, with filters."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import streamlit as st
+
+from core.vocabulary import RoadUser
+from ui.explorer_map import HOTSPOT_LAYER, MapView, build_deck, find_view, pick_places
+from ui.filters import CrashFilter, count_by, filter_crashes
+from ui.layout import escape_markdown, page_of_run, show_heading, show_legend
+from ui.state import Shown, load_crashes, load_run_table
+from ui.words import ROAD_USER_WORDS, SEVERITY_WORDS, describe_certainty, describe_period
+
+__all__ = ["hotspots_page"]
+
+MAP_HEIGHT = 560
+DARKNESS_WORDS = {"any": "Any light", "dark": "In the dark", "light": "In daylight"}
+
+
+@page_of_run
+def hotspots_page(shown: Shown) -> None:
+    """Show the ranked hotspots of the published run."""
+    show_heading(shown, "Hotspots")
+    hotspots = load_run_table(shown, "hotspots").sort_values("rank", ignore_index=True)
+    crashes = load_crashes(shown)
+    chosen = _choose_filter(shown, crashes)
+    matching = filter_crashes(crashes, chosen)
+    _say_how_many(crashes, matching, chosen)
+    table = _build_table(hotspots, matching)
+    selected = _find_selected(hotspots)
+    left, right = st.columns([3, 2], gap="medium")
+    with left:
+        _show_map(shown, hotspots, matching, selected, chosen)
+        show_legend(_period_words(shown, chosen))
+    with right:
+        _show_table(table, selected, chosen)
+        _show_selected(shown, hotspots, selected)
+
+
+def _choose_filter(shown: Shown, crashes: pd.DataFrame) -> CrashFilter:
+    days = crashes["occurred_at"].dropna()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        severities = st.pills(
+            "Severity",
+            list(SEVERITY_WORDS),
+            selection_mode="multi",
+            format_func=SEVERITY_WORDS.__getitem__,
+            key=f"severity-{shown.area.key}",
+        )
+        darkness = st.segmented_control(
+            "Light",
+            list(DARKNESS_WORDS),
+            default="any",
+            required=True,
+            format_func=DARKNESS_WORDS.__getitem__,
+            key=f"darkness-{shown.area.key}",
+        )
+        user = st.selectbox(
+            "Road user",
+            [None, *(word.value for word in RoadUser)],
+            format_func=lambda word: ROAD_USER_WORDS[word] if word else "Anyone",
+            key=f"user-{shown.area.key}",
+            width=230,
+        )
+        start = end = None
+        if len(days) and days.min().date() < days.max().date():
+            first, last = days.min().date(), days.max().date()
+            start, end = st.slider(
+                "Period",
+                first,
+                last,
+                (first, last),
+                format="MMM YYYY",
+                key=f"period-{shown.area.key}-{shown.run_id}",
+                width=260,
+            )
+            start, end = (None if start == first else start), (None if end == last else end)
+    return CrashFilter(
+        severities=tuple(severities or ()),
+        road_user=user,
+        start=start,
+        end=end,
+        darkness=darkness or "any",
+    )
+
+
+def _say_how_many(crashes: pd.DataFrame, matching: pd.DataFrame, chosen: CrashFilter) -> None:
+    if not chosen.is_active:
+        return
+    st.caption(
+        f"{len(matching):,} of {len(crashes):,} crashes match. Counts on the map and in the table "
+        "are of these; where hotspots are and how they rank was found from all crashes."
+    )
+
+
+def _build_table(hotspots: gpd.GeoDataFrame, matching: pd.DataFrame) -> pd.DataFrame:
+    n_matching = count_by(matching, "hotspot_id")
+    is_ksi = matching["severity"].isin(["fatal", "serious"])
+    n_ksi = count_by(matching[is_ksi], "hotspot_id")
+    ids = hotspots["hotspot_id"]
+    return pd.DataFrame(
+        {
+            "hotspot_id": ids,
+            "Rank": hotspots["rank"],
+            "Hotspot": hotspots["name"],
+            "Crashes": ids.map(n_matching).fillna(0).astype("int64"),
+            "Fatal or serious": ids.map(n_ksi).fillna(0).astype("int64"),
+            "Times average": hotspots["rate_ratio"],
+            "From": hotspots["ci_low"],
+            "To": hotspots["ci_high"],
+        }
+    )
+
+
+def _find_selected(hotspots: gpd.GeoDataFrame) -> str | None:
+    """Return the chosen hotspot, from this visit or from the address."""
+    wanted = st.session_state.get("hotspot") or st.query_params.get("hotspot")
+    return wanted if wanted in set(hotspots["hotspot_id"]) else None
+
+
+def _select(hotspot_id: str | None, *, by: str) -> None:
+    """Remember the choice; widgets that hold an older one start anew."""
+    before = st.session_state.get("hotspot")
+    if hotspot_id == before:
+        return
+    st.session_state["hotspot"] = hotspot_id
+    if hotspot_id is None:
+        st.query_params.pop("hotspot", None)
+    else:
+        st.query_params["hotspot"] = hotspot_id
+    other = "map" if by == "table" else "table"
+    is_map_holding = by == "map" or st.session_state.get("map_holds_choice", False)
+    if other == "table" or is_map_holding:
+        st.session_state[f"{other}_version"] = st.session_state.get(f"{other}_version", 0) + 1
+    st.session_state["map_holds_choice"] = by == "map" and hotspot_id is not None
+    if by == "table":
+        st.session_state["zoom_to"] = hotspot_id
+
+
+def _show_map(
+    shown: Shown,
+    hotspots: gpd.GeoDataFrame,
+    matching: pd.DataFrame,
+    selected: str | None,
+    chosen: CrashFilter,
+) -> None:
+    places = pick_places(load_run_table(shown, "places"))
+    deck = build_deck(
+        shown,
+        hotspots,
+        count_by(matching, "hotspot_id"),
+        selected=selected,
+        chosen=chosen,
+        view=_find_map_view(shown, hotspots),
+        places=places,
+    )
+    key = f"map-{shown.run_id}-{st.session_state.get('map_version', 0)}"
+
+    def take_click() -> None:
+        picked = _read_picked(st.session_state.get(key))
+        _select(picked, by="map")
+
+    st.pydeck_chart(
+        deck,
+        height=MAP_HEIGHT,
+        on_select=take_click,
+        selection_mode="single-object",
+        key=key,
+        alt="Map of roads coloured by crashes, with numbered hotspots",
+    )
+
+
+def _read_picked(state: Any) -> str | None:
+    """Return the hotspot that was clicked on the map."""
+    objects = (state or {}).get("selection", {}).get("objects", {})
+    for layer in (HOTSPOT_LAYER, f"{HOTSPOT_LAYER}-lines"):
+        for picked in objects.get(layer, []):
+            return str(picked["hotspot_id"])
+    return None
+
+
+def _find_map_view(shown: Shown, hotspots: gpd.GeoDataFrame) -> MapView:
+    """Return where the map looks: at the hotspot chosen in the table, else at all of them."""
+    zoom_to = st.session_state.get("zoom_to")
+    wanted = hotspots[hotspots["hotspot_id"] == zoom_to]
+    if len(wanted):
+        west, south, east, north = wanted.to_crs(4326).total_bounds
+        view = find_view((west, south, east, north), width=800, height=MAP_HEIGHT)
+        return {**view, "zoom": min(view["zoom"], 14.0)}
+    frame = hotspots if len(hotspots) else load_run_table(shown, "places")
+    if len(frame):
+        west, south, east, north = frame.to_crs(4326).total_bounds
+    else:
+        west, south, east, north = (
+            load_run_table(shown, "sites", ("site_id", "geometry")).to_crs(4326).total_bounds
+        )
+    return find_view((west, south, east, north), width=800, height=MAP_HEIGHT)
+
+
+def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter) -> None:
+    if table.empty:
+        st.info(
+            "No stretch of road stands out by more than chance. The map still shows every crash."
+        )
+        return
+    key = f"table-{st.session_state.get('table_version', 0)}"
+    rows = table.index[table["hotspot_id"] == selected].tolist()
+
+    def take_row() -> None:
+        picked = st.session_state[key]["selection"]["rows"]
+        _select(str(table["hotspot_id"].iloc[picked[0]]) if picked else None, by="table")
+
+    counted = "Crashes that match the filters" if chosen.is_active else "Crashes"
+    ratio = "Crashes beside the average of such roads, all crashes of the period"
+    st.dataframe(
+        table.drop(columns="hotspot_id"),
+        hide_index=True,
+        height=330,
+        key=key,
+        on_select=take_row,
+        selection_mode="single-row",
+        selection_default={"selection": {"rows": rows, "columns": [], "cells": []}},
+        column_config={
+            "Rank": st.column_config.NumberColumn(width=45),
+            "Hotspot": st.column_config.TextColumn(width=210),
+            "Crashes": st.column_config.NumberColumn(width=65, help=counted),
+            "Fatal or serious": st.column_config.NumberColumn(width=100),
+            "Times average": st.column_config.NumberColumn(width=95, format="%.1f", help=ratio),
+            "From": st.column_config.NumberColumn(width=50, format="%.1f", help="95% interval"),
+            "To": st.column_config.NumberColumn(width=50, format="%.1f", help="95% interval"),
+        },
+        alt="Hotspots by rank",
+    )
+
+
+def _show_selected(shown: Shown, hotspots: gpd.GeoDataFrame, selected: str | None) -> None:
+    if selected is None:
+        if len(hotspots):
+            st.caption("Choose a row, or click a number on the map.")
+        return
+    hotspot = hotspots[hotspots["hotspot_id"] == selected].iloc[0].to_dict()
+    with st.container(border=True):
+        st.markdown(f"**{hotspot['rank']}. {escape_markdown(hotspot['name'])}**")
+        st.write(describe_certainty(hotspot, describe_period(shown.manifest.get("period"))))
+        st.page_link(
+            st.session_state["pages"]["hotspot"],
+            label="Open this hotspot's page",
+            query_params={"area": shown.area.key, "hotspot": selected},
+        )
+
+
+def _period_words(shown: Shown, chosen: CrashFilter) -> str:
+    period = dict(shown.manifest.get("period") or {})
+    if chosen.start:
+        period["start"] = chosen.start
+    if chosen.end:
+        period["end"] = chosen.end
+    return describe_period(period)

@@ -1,0 +1,93 @@
+"""The look that all pages share: style, heading, warning of synthetic data, errors."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from functools import wraps
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import SafeCommuteError
+from reports.map_style import ATTRIBUTION, COUNT_CLASSES, HOTSPOT_COLOUR, NO_CRASH_COLOUR
+from ui.state import Shown, require_run
+from ui.words import describe_period
+
+__all__ = ["apply_look", "escape_markdown", "page_of_run", "show_heading", "show_legend"]
+
+STYLE = """
+<style>
+.block-container { padding-top: 4.2rem; padding-bottom: 3rem; max-width: 1500px; }
+h1 { font-size: 1.9rem !important; padding: 0 !important; }
+h2 { font-size: 1.3rem !important; }
+.sc-synthetic { background: #7a1f6d; color: #fff; border-radius: 4px; padding: .35rem .7rem;
+  font-size: .95rem; }
+.sc-sub { color: #4a5563; margin: 0; }
+.sc-legend { display: flex; flex-wrap: wrap; gap: .2rem .9rem; font-size: .85rem; color: #1b2430;
+  align-items: center; }
+.sc-legend i { display: inline-block; width: 22px; margin-right: 5px; vertical-align: middle; }
+[data-testid="stMetricValue"] { font-size: 1.7rem; }
+@media (max-width: 640px) {
+  .block-container { padding-left: 1rem; padding-right: 1rem; }
+  h1 { font-size: 1.5rem !important; }
+  [data-testid="stMetricValue"] { font-size: 1.35rem; }
+}
+</style>
+"""
+
+
+def apply_look() -> None:
+    """Add the style that all pages share."""
+    st.html(STYLE)
+
+
+def page_of_run(page: Callable[[Shown], None]) -> Callable[[], None]:
+    """Make a page that shows a published run, or says in words why it cannot."""
+
+    @wraps(page)
+    def shown_page() -> None:
+        try:
+            shown = require_run()
+            if shown is not None:
+                page(shown)
+        except SafeCommuteError as error:
+            st.error(f"This cannot be shown: {error}", icon=":material/error:")
+
+    return shown_page
+
+
+def show_heading(shown: Shown, title: str) -> None:
+    """Write the page's title, what it covers, and that the data are invented if they are."""
+    st.title(title)
+    created = pd.to_datetime(shown.manifest.get("created_at"), errors="coerce")
+    fresh = "" if pd.isna(created) else f" · computed {created.day} {created:%B %Y, %H:%M} UTC"
+    period = describe_period(shown.manifest.get("period"))
+    words = f"{shown.area.name} · crashes {period}{fresh}"
+    st.html(f'<p class="sc-sub">{html.escape(words)}</p>')
+    if shown.is_synthetic:
+        st.html(
+            '<div class="sc-synthetic"><b>SYNTHETIC</b> · Invented data for trying the software. '
+            "No place, factory or crash here is real.</div>"
+        )
+
+
+def show_legend(period: str) -> None:
+    """Explain the colours of the map."""
+    steps = "".join(
+        f'<span><i style="border-top:{step.width_px + 1:.0f}px solid {step.colour}"></i>'
+        f"{step.label}</span>"
+        for step in COUNT_CLASSES
+    )
+    st.html(
+        f'<div class="sc-legend"><b>Crashes on one stretch of road</b>'
+        f'<span><i style="border-top:2px solid {NO_CRASH_COLOUR}"></i>none reported</span>{steps}'
+        f'<span><i style="border-top:10px solid {HOTSPOT_COLOUR};opacity:.45"></i>hotspot, '
+        f"numbered by rank</span><span>{html.escape(period)} · north is up · roads "
+        f"{ATTRIBUTION}</span></div>"
+    )
+
+
+def escape_markdown(text: object) -> str:
+    """Return text of a record so that Markdown shows it as it is."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-.!|<>~$:" else c for c in str(text))

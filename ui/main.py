@@ -1,0 +1,34 @@
+"""The script that Streamlit runs for every reader: look, navigation, and nothing else."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ui.data import data_page
+from ui.hotspot import hotspot_page
+from ui.hotspots import hotspots_page
+from ui.interventions import interventions_page
+from ui.layout import apply_look
+from ui.overview import overview_page
+
+
+def main() -> None:
+    """Set the look and run the page that the address names."""
+    st.set_page_config(page_title="safecommute", page_icon=":material/map:", layout="wide")
+    apply_look()
+    pages = {
+        "overview": st.Page(overview_page, title="Overview", default=True),
+        "hotspots": st.Page(hotspots_page, title="Hotspots", url_path="hotspots"),
+        "interventions": st.Page(
+            interventions_page, title="Interventions", url_path="interventions"
+        ),
+        "data": st.Page(data_page, title="Data", url_path="data"),
+        "hotspot": st.Page(
+            hotspot_page, title="One hotspot", url_path="hotspot", visibility="hidden"
+        ),
+    }
+    st.session_state["pages"] = pages
+    st.navigation(list(pages.values()), position="top").run()
+
+
+main()

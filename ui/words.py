@@ -1,0 +1,117 @@
+"""Plain words for coded values and numbers; a number comes with its unit and its period."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from core.vocabulary import RoadUser, Severity
+
+__all__ = [
+    "ROAD_USER_WORDS",
+    "SEVERITY_WORDS",
+    "UNPLACED_WORDS",
+    "describe_certainty",
+    "describe_period",
+    "format_number",
+    "hide_small",
+    "name_unplaced",
+    "protect_cells",
+]
+
+SEVERITY_WORDS = {
+    Severity.FATAL.value: "Fatal",
+    Severity.SERIOUS.value: "Serious injury",
+    Severity.SLIGHT.value: "Slight injury",
+    Severity.DAMAGE_ONLY.value: "Damage only",
+    "unknown": "Not recorded",
+}
+ROAD_USER_WORDS = {
+    RoadUser.PEDESTRIAN.value: "Pedestrian",
+    RoadUser.BICYCLE.value: "Bicycle",
+    RoadUser.MOTORCYCLE_DRIVER.value: "Motorcycle driver",
+    RoadUser.MOTORCYCLE_PASSENGER.value: "Motorcycle passenger",
+    RoadUser.MOTORCYCLE_TRAILER.value: "Motorcycle trailer (remork)",
+    RoadUser.CAR.value: "Car",
+    RoadUser.VAN.value: "Van",
+    RoadUser.BUS.value: "Bus",
+    RoadUser.OPEN_TRUCK_WITH_PEOPLE.value: "Open truck carrying people",
+    RoadUser.OTHER_TRUCK.value: "Other truck",
+    RoadUser.FARM_VEHICLE.value: "Farm vehicle",
+    RoadUser.OTHER.value: "Other",
+}
+UNPLACED_WORDS = {
+    "no_coordinates": "no coordinates in the report",
+    "no_place": "no coordinates in the report",
+    "too_far": "too far from every road",
+    "outside_area": "outside the study area",
+    "no_eligible_road": "no road that such a crash can be on nearby",
+}
+SMALL = 5
+
+
+def format_number(value: object, digits: int = 0) -> str:
+    """Write a number with thousands separators; a missing one as "not known"."""
+    if not isinstance(value, (int, float)) and not hasattr(value, "__float__"):
+        return "not known"
+    number = float(value)
+    return "not known" if number != number else f"{number:,.{digits}f}"
+
+
+def describe_period(period: Mapping[str, Any] | None) -> str:
+    """Write a run's period as its first and last day."""
+    start, end = (pd.to_datetime((period or {}).get(key)) for key in ("start", "end"))
+    if start is None or end is None or pd.isna(start) or pd.isna(end):
+        return "period not known"
+    return f"{start.day} {start:%B %Y} to {end.day} {end:%B %Y}"
+
+
+def describe_certainty(hotspot: Mapping[str, Any], period: str) -> str:
+    """Say how sure a hotspot is: observed beside expected, interval, false alarms."""
+    n, expected = int(hotspot["n_crashes"]), float(hotspot["expected_crashes"])
+    ratio = format_number(hotspot["rate_ratio"], 1)
+    low, high = (format_number(hotspot[key], 1) for key in ("ci_low", "ci_high"))
+    q = float(hotspot["q_value"])
+    words = (
+        f"{n} crashes were reported on these {format_number(hotspot['length_m'])} m "
+        f"({period}). A stretch of this length and kind of road had {expected:.1f} on average, "
+        f"so this is {ratio} times as many (95% interval {low} to {high}). "
+    )
+    if q != q:
+        return words + "The data cannot tell how likely this is to be chance."
+    limit = "fewer than 1 in 1,000" if q < 0.001 else f"at most {max(q * 100, 0.1):.1f} in 100"
+    return (
+        words + f"Of all stretches that stand out at least this much, {limit} "
+        f"would be expected to do so by chance alone (false-discovery rate q = {_format_q(q)})."
+    )
+
+
+def _format_q(q: float) -> str:
+    return "below 0.001" if q < 0.001 else f"{q:.3f}"
+
+
+def hide_small(count: object) -> str:
+    """Write a count of people, but not one so small that it could point at a person."""
+    if not hasattr(count, "__int__") or pd.isna(count):  # type: ignore[call-overload]
+        return "not known"
+    number = int(count)
+    return f"fewer than {SMALL}" if 0 < number < SMALL else f"{number:,}"
+
+
+def name_unplaced(reason: object) -> str:
+    """Write why a crash is on no road; a reason that has no words yet is shown as it is."""
+    code = str(reason)
+    return UNPLACED_WORDS.get(code, code.replace("_", " "))
+
+
+def protect_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with text that a spreadsheet would run as a formula put in quotes."""
+
+    def protect(value: object) -> object:
+        is_formula = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
+        return f"'{value}" if is_formula else value
+
+    texts = table.select_dtypes(include=["str", "object", "category"]).columns
+    return table.assign(**{column: table[column].map(protect) for column in texts})
