@@ -19,7 +19,7 @@ from geo.network import (
     read_network,
     write_network,
 )
-from geo.osm import read_generator
+from geo.osm_header import read_generator
 from pipeline.runs import list_areas
 from pipeline.steps import StepFolder, keep_step
 from pipeline.workspace import Workspace, appearing_whole, read_json, require_key, write_json

@@ -245,7 +245,12 @@ def import_command(
 ) -> None:
     """Take the records of FILE in; KIND is what one row of it is."""
     report = import_records(
-        context.open(), kind, file, area=key, mapping=mapping, dry_run=dry_run,
+        context.open(),
+        kind,
+        file,
+        area=key,
+        mapping=mapping,
+        dry_run=dry_run,
         progress=make_progress(),
     )
     if as_json:
@@ -423,7 +428,7 @@ def main() -> None:
     except (SafeCommuteError, OSError) as error:
         click.echo(f"error: {one_line(error)}", err=True)
         code = 1
-    except Exception as error:  # noqa: BLE001 - the contract: never a traceback
+    except Exception as error:
         click.echo(f"error: {report_defect(error)}", err=True)
         code = 1
     sys.exit(code if isinstance(code, int) else 0)

@@ -66,7 +66,7 @@ def check_library(name: str) -> Check:
     """Import a library, since a wheel that does not load is as good as none."""
     try:
         module = importlib.import_module(name)
-    except Exception as error:  # noqa: BLE001 - whatever a broken wheel raises is the finding
+    except Exception as error:
         return Check(name=name, is_ok=False, found=str(error), to_do="run `uv sync`.")
     return Check(name=name, is_ok=True, found=str(getattr(module, "__version__", "installed")))
 
@@ -76,9 +76,7 @@ def check_home(home: Path) -> Check:
     try:
         workspace = open_workspace(home)
     except SafeCommuteError as error:
-        return Check(
-            name="workspace", is_ok=False, found=str(error), to_do="give another --home."
-        )
+        return Check(name="workspace", is_ok=False, found=str(error), to_do="give another --home.")
     return Check(name="workspace", is_ok=True, found=str(workspace.home))
 
 

@@ -14,7 +14,7 @@ from models.before_after import evaluate_naive
 from pipeline.areas import load_area
 from pipeline.workspace import Workspace
 from records.database import Database
-from reports.claims import InterventionFacts, write_claim
+from reports.claims import write_claim
 
 __all__ = ["evaluate_intervention", "list_interventions"]
 
@@ -113,9 +113,7 @@ def read_published(record: Mapping[str, Any]) -> Counts | None:
 def count_crashes(workspace: Workspace, key: str, record: pd.Series) -> Counts:
     """Count the crashes of the intervention's factories' workers, before and after."""
     factories = list_factories(record)
-    dates = {
-        name: pd.to_datetime(record[name]) for name in ("start_before", "start", "end_after")
-    }
+    dates = {name: pd.to_datetime(record[name]) for name in ("start_before", "start", "end_after")}
     missing = [name for name, value in dates.items() if pd.isna(value)]
     if missing or not factories:
         lacking = ", ".join([*missing, *([] if factories else ["factories"])])

@@ -7,12 +7,12 @@ crash is linked to: a factory, a place and a time together could point at a pers
 from __future__ import annotations
 
 import csv
-import os
 import tempfile
 from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
+import pyogrio
 
 from core.errors import InputError, MissingDataError
 from geo.vector_io import write_layer
@@ -168,6 +168,6 @@ def write_geopackage(
         partial = Path(folder) / "export.gpkg"
         for name, layer in layers.items():
             located = layer[~layer.geometry.is_empty & layer.geometry.notna()]
-            write_layer(located, partial, layer=name)
+            pyogrio.write_dataframe(located, partial, layer=name, driver="GPKG")
         write_styles(partial, dictionary, is_synthetic=is_synthetic)
-        os.replace(partial, out)
+        partial.replace(out)

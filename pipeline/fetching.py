@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from core.errors import InputError
-from core.progress import Progress, no_progress
-from pipeline.workspace import Workspace
 
 __all__ = ["fetch_roads", "parse_bbox"]
 

@@ -12,9 +12,9 @@ import pandas as pd
 import shapely
 
 from core.units import M_PER_KM
-from core.vocabulary import Light, YesNoUnknown
+from core.vocabulary import YesNoUnknown
 from geo.places import find_near_place
-from models.rates import compute_poisson_interval
+from models.hotspots import match_identities, summarise_hotspots
 from pipeline.scan import Scan
 from pipeline.sites import count_severities
 
@@ -22,7 +22,6 @@ __all__ = ["describe_hotspots", "keep_identities"]
 
 HOURS_PER_WEEK = 168
 EN_DASH = "\N{EN DASH}"
-SAME_PLACE_SHARE = 0.5
 SAME_PLACE_BUFFER_M = 15.0
 
 
@@ -68,25 +67,21 @@ def describe_hotspots(
     counts = count_severities(inside, "number", epdo_weights=epdo_weights)
     counts = counts.reindex(numbers, fill_value=0)
     grouped = lixels.groupby("number")
-    table = counts.assign(
+    summary = summarise_hotspots(
+        scan.labels,
+        n_crashes=scan.lixels["n_crashes"],
+        expected=scan.lixels["expected"],
+        length_m=scan.lixels["length_m"],
+        p_value=scan.lixels["p_value"],
+        q_value=scan.lixels["q_value"],
+        years=years,
+    ).drop(columns="n_crashes")
+    table = counts.join(summary).assign(
         number=numbers,
-        length_m=grouped["length_m"].sum(),
-        expected_crashes=grouped["expected"].sum(),
-        p_value=grouped["p_value"].min(),
-        q_value=grouped["q_value"].min(),
         n_segments=grouped["segment_id"].nunique(),
         road_class=grouped["road_class"].agg(find_commonest),
         province=grouped["province"].agg(find_commonest),
         district=grouped["district"].agg(find_commonest),
-    )
-    low, high = compute_poisson_interval(table["n_crashes"].to_numpy())
-    expected = table["expected_crashes"].to_numpy()
-    table = table.assign(
-        excess_crashes=table["n_crashes"] - expected,
-        rate_ratio=table["n_crashes"] / expected,
-        ci_low=low / expected,
-        ci_high=high / expected,
-        crashes_per_km_year=table["n_crashes"] / (table["length_m"] / M_PER_KM) / years,
     )
     table = table.join(profile_crashes(inside, numbers))
     shapes = [
@@ -129,7 +124,7 @@ def profile_crashes(inside: pd.DataFrame, numbers: np.ndarray) -> pd.DataFrame:
                 "hour_of_week": json.dumps(hours.tolist()),
                 "n_with_time": int(hours.sum()),
                 "n_dark": int(part["is_dark"].eq(YesNoUnknown.YES.value).sum()),
-                "n_light_known": int(part["is_dark"].ne(Light.UNKNOWN.value).sum()),
+                "n_light_known": int(part["is_dark"].ne(YesNoUnknown.UNKNOWN.value).sum()),
                 "n_worker_commute": int(part["is_worker_commute"].eq("yes").sum()),
             }
         )
@@ -191,44 +186,38 @@ def compose_name(row: object) -> str:
 
 
 def keep_identities(
-    hotspots: gpd.GeoDataFrame, previous: gpd.GeoDataFrame | None, first_free: int
+    hotspots: gpd.GeoDataFrame,
+    scan: Scan,
+    previous: gpd.GeoDataFrame | None,
+    first_free: int,
 ) -> gpd.GeoDataFrame:
     """Give each hotspot the identity it had before when it is the same place.
 
-    It is the same place when at least half of the shorter of the two lies along the
-    other (within 15 m, so that a re-drawn road does not make a new place). Best overlaps
-    are matched first; each identity is used once; the others get new numbers.
+    An earlier hotspot is laid onto today's lixels (within 15 m, so that a re-drawn road
+    does not make a new place); `models.hotspots.match_identities` decides.
 
     Parameters
     ----------
     hotspots
-        Hotspots of this run.
+        Hotspots of this run, `number` linking to the labels of the scan.
+    scan
+        Lixels and labels.
     previous
-        Hotspots of the run that is published, any CRS; None when there is none.
+        Hotspots of the earlier run, any CRS; None when there is none.
     first_free
         The first number never used in this area, so that no identity is used twice.
     """
-    kept: dict[int, str] = {}
-    if previous is not None and len(previous) and len(hotspots):
-        old = previous.to_crs(hotspots.crs)
-        zones = old.geometry.buffer(SAME_PLACE_BUFFER_M)
-        left, right = zones.sindex.query(hotspots.geometry, predicate="intersects")
-        lines = hotspots.geometry.to_numpy()[left]
-        overlap = shapely.length(shapely.intersection(lines, zones.to_numpy()[right]))
-        shorter = np.minimum(shapely.length(lines), old.geometry.length.to_numpy()[right])
-        share = overlap / shorter
-        taken: set[int] = set()
-        for pair in np.lexsort((right, left, -share)):
-            new, was = int(left[pair]), int(right[pair])
-            if share[pair] >= SAME_PLACE_SHARE and new not in kept and was not in taken:
-                kept[new] = str(old["hotspot_id"].iloc[was])
-                taken.add(was)
-    ids = []
-    for position in range(len(hotspots)):
-        if position not in kept:
-            ids.append(f"H{first_free}")
-            first_free += 1
-        else:
-            ids.append(kept[position])
-    is_new = [position not in kept for position in range(len(hotspots))]
-    return hotspots.assign(hotspot_id=pd.Series(ids, dtype="str"), is_new=is_new)
+    previous_id = np.full(len(scan.lixels), None, dtype=object)
+    if previous is not None and len(previous):
+        zones = previous.to_crs(scan.lixels.crs).geometry.buffer(SAME_PLACE_BUFFER_M)
+        middles = scan.lixels.geometry.interpolate(0.5, normalized=True)
+        zone, lixel = middles.sindex.query(zones, predicate="contains")
+        previous_id[lixel[::-1]] = previous["hotspot_id"].to_numpy()[zone[::-1]]
+    match = match_identities(
+        scan.labels, previous_id, scan.lixels["length_m"], next_number=first_free
+    )
+    number = hotspots["number"].to_numpy()
+    ids = np.array(match.hotspot_id, dtype=object)[number]
+    return hotspots.assign(
+        hotspot_id=pd.Series(ids, index=hotspots.index, dtype="str"), is_new=match.is_new[number]
+    )

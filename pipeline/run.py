@@ -163,8 +163,8 @@ def describe_run(
     unplaced = placed["unplaced_reason"].dropna().value_counts()
     numbers = results.hotspots["hotspot_id"].str.removeprefix("H").astype("int64")
     warnings = list(job.account.warnings)
-    if results.overdispersion > MIN_REPORTED_OVERDISPERSION:
-        warnings.append(describe_overdispersion(results.overdispersion))
+    if results.dispersion.overdispersion_k > MIN_REPORTED_OVERDISPERSION:
+        warnings.append(results.dispersion.meaning)
     return {
         "area": job.area.key,
         "area_name": job.area.name,
@@ -183,18 +183,12 @@ def describe_run(
         "unplaced": {str(reason): int(n) for reason, n in unplaced.items()},
         "n_hotspots": len(results.hotspots),
         "last_hotspot_number": int(numbers.max()) if len(numbers) else 0,
-        "overdispersion": round(results.overdispersion, 4),
+        "overdispersion": {
+            "variance_ratio": round(results.dispersion.variance_ratio, 4),
+            "overdispersion_k": round(results.dispersion.overdispersion_k, 4),
+        },
         "period": period.to_dict(),
         "steps": [step.to_dict() for step in job.account.steps],
         "warnings": warnings,
         "validation": {},
     }
-
-
-def describe_overdispersion(overdispersion_k: float) -> str:
-    """Say in words that crashes gather more than chance around the class means."""
-    return (
-        f"Crashes vary more between roads of one class than chance explains (overdispersion "
-        f"k = {overdispersion_k:.2f}): a hotspot here is a stretch above the mean of its class; "
-        "traffic and layout, not yet in the comparison, may be the reason."
-    )

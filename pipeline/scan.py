@@ -11,10 +11,18 @@ import pandas as pd
 from scipy import sparse
 
 from core.units import M_PER_KM
-from models.hotspots import grow_hotspots
-from models.screening import compute_expected_per_lixel, estimate_overdispersion, scan_windows
+from models.hotspots import grow_hotspots, keep_hotspots
+from models.screening import (
+    OverdispersionEstimate,
+    compute_expected_per_lixel,
+    estimate_overdispersion,
+    scan_windows,
+)
+from models.trimming import trim_hotspots
 
 __all__ = ["Scan", "scan_lixels"]
+
+SMALLEST_P = 1e-300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +31,7 @@ class Scan:
 
     lixels: gpd.GeoDataFrame
     labels: np.ndarray  # hotspot number of each lixel, -1 for none
-    overdispersion: float
+    dispersion: OverdispersionEstimate
 
 
 def scan_lixels(
@@ -62,13 +70,17 @@ def scan_lixels(
     n_lixels = len(lixels)
     n_crashes = np.bincount(crash_lixel_id, minlength=n_lixels)
     length_m = lixels["length_m"].to_numpy()
-    codes = pd.factorize(road_class)[0] if reference == "road_class" else np.zeros(n_lixels, int)
-    expected = compute_expected_per_lixel(n_crashes, length_m, codes)
+    classes = road_class.to_numpy() if reference == "road_class" else None
+    expected = compute_expected_per_lixel(n_crashes, length_m, classes)
     result = scan_windows(n_crashes, expected, windows)
     is_significant = (result.q_value <= fdr) & (result.rate_ratio > 1)
-    score = np.where(is_significant, -np.log(np.maximum(result.p_value, 1e-300)), 0.0)
+    score = -np.log(np.maximum(result.p_value, SMALLEST_P))
     labels = grow_hotspots(score, is_significant, length_m, adjacency, max_length_m=max_length_m)
-    labels = drop_small(labels, n_crashes, min_crashes)
+    labels = trim_hotspots(labels, n_crashes, adjacency)
+    n_inside = np.bincount(
+        labels[labels >= 0], weights=n_crashes[labels >= 0], minlength=labels.max(initial=-1) + 1
+    )
+    labels = keep_hotspots(labels, n_inside >= min_crashes)
     scanned = lixels.assign(
         n_crashes=n_crashes,
         expected=expected,
@@ -80,17 +92,8 @@ def scan_lixels(
         q_value=result.q_value,
         is_significant=is_significant,
     )
-    overdispersion = float(estimate_overdispersion(result.n_window, result.expected_window))
-    return Scan(lixels=scanned, labels=labels, overdispersion=overdispersion)
-
-
-def drop_small(labels: np.ndarray, n_crashes: np.ndarray, min_crashes: int) -> np.ndarray:
-    """Return labels 0..m-1 of the stretches that hold enough crashes, -1 elsewhere."""
-    inside = labels >= 0
-    if not inside.any():
-        return labels
-    total = np.bincount(labels[inside], weights=n_crashes[inside])
-    kept = np.flatnonzero(total >= min_crashes)
-    new = np.full(len(total), -1)
-    new[kept] = np.arange(len(kept))
-    return np.where(inside, new[np.maximum(labels, 0)], -1)
+    windows_with_road = result.expected_window > 0
+    dispersion = estimate_overdispersion(
+        result.n_window[windows_with_road], result.expected_window[windows_with_road]
+    )
+    return Scan(lixels=scanned, labels=labels, dispersion=dispersion)

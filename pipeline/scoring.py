@@ -8,6 +8,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from models.screening import OverdispersionEstimate
 from pipeline.account import Job, Period
 from pipeline.frame import Frame
 from pipeline.hotspots import describe_hotspots, keep_identities
@@ -26,7 +27,7 @@ class Results:
     sites: gpd.GeoDataFrame
     lixels: gpd.GeoDataFrame
     hotspots: gpd.GeoDataFrame
-    overdispersion: float
+    dispersion: OverdispersionEstimate
 
 
 def score(job: Job, frame: Frame, placed: gpd.GeoDataFrame, period: Period) -> Results:
@@ -63,7 +64,7 @@ def score(job: Job, frame: Frame, placed: gpd.GeoDataFrame, period: Period) -> R
             epdo_weights=settings.epdo_weights,
         )
         previous, first_free = find_previous_hotspots(job.workspace, job.area.key)
-        hotspots = keep_identities(hotspots, previous, first_free)
+        hotspots = keep_identities(hotspots, scan, previous, first_free)
         names = hotspots.set_index("number")["hotspot_id"]
         lixels = scan.lixels.assign(
             hotspot_id=pd.Series(scan.labels).map(names).astype("str").to_numpy()
@@ -73,7 +74,7 @@ def score(job: Job, frame: Frame, placed: gpd.GeoDataFrame, period: Period) -> R
         sites=sites,
         lixels=lixels,
         hotspots=hotspots.drop(columns="number"),
-        overdispersion=scan.overdispersion,
+        dispersion=scan.dispersion,
     )
 
 

@@ -1,0 +1,132 @@
+"""`safecommute tools`: every method on plain files, without a workspace."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from core.errors import DataSourceError, InputError
+from core.settings import Settings
+from core.vocabulary import RoadClass
+from geo.crs import to_metric
+from geo.network import build_network_from_lines, build_network_from_osm, write_network
+from geo.snapping import snap_points
+from geo.vector_io import read_lines, read_points, write_layer
+from models.before_after import DESIGNS, evaluate
+from pipeline.cli_output import echo_json, echo_pairs, make_progress
+from pipeline.workspace import appearing_whole
+
+__all__ = ["tools"]
+
+OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".pbf")
+ALL_CLASSES = tuple(road_class.value for road_class in RoadClass)
+existing_file = click.Path(path_type=Path, dir_okay=False)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.group()
+def tools() -> None:
+    """Use one method on plain files, without a workspace."""
+
+
+@tools.command()
+@click.argument("file", type=existing_file)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
+@click.option(
+    "--road-class",
+    "road_classes",
+    multiple=True,
+    type=click.Choice([*ALL_CLASSES, "all"]),
+    help="Take this class (repeat), or all; by default all but service and path.",
+)
+@json_option
+def network(*, file: Path, out: Path, road_classes: tuple[str, ...], as_json: bool) -> None:
+    """Turn an OSM file or line layer into segments.parquet and intersections.parquet."""
+    if out.exists() and any(out.iterdir()):
+        message = f"{out}: is there already and not empty; choose another --out folder."
+        raise InputError(message)
+    defaults = Settings()
+    chosen = ALL_CLASSES if "all" in road_classes else road_classes or defaults.road_classes
+    is_osm = file.name.lower().endswith(OSM_SUFFIXES)
+    builder = build_network_from_osm if is_osm else build_network_from_lines
+    built = builder(
+        file,
+        road_classes=chosen,
+        max_segment_length_m=defaults.max_segment_length_m,
+        intersection_tolerance_m=defaults.intersection_tolerance_m,
+        progress=make_progress(),
+    )
+    with appearing_whole(out) as partial:
+        write_network(built, partial)
+    if as_json:
+        echo_json(built.summary)
+    else:
+        echo_pairs(built.summary)
+
+
+@tools.command()
+@click.option("--lines", type=existing_file, required=True, help="Lines, such as segments.parquet.")
+@click.option("--points", type=existing_file, required=True, help="Points; a CSV with lon and lat.")
+@click.option("--max-distance-m", type=click.FloatRange(min=0, min_open=True), required=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@json_option
+def snap(*, lines: Path, points: Path, max_distance_m: float, out: Path, as_json: bool) -> None:
+    """Find the nearest line of every point, how far it is, and the second nearest.
+
+    The points are written with `segment_id` (the lines' own, else their row number),
+    `distance_m`, `offset_m` from the start of the line, and the runner-up; points
+    farther than the limit keep their row with no line.
+    """
+    roads = to_metric(read_lines(lines))
+    if "segment_id" not in roads:
+        roads = roads.assign(segment_id=np.arange(len(roads)))
+    located = read_points(points)
+    found = snap_points(located.to_crs(roads.crs), roads, max_distance_m=max_distance_m)
+    clashing = [column for column in found.columns if column in located.columns]
+    result = gpd.GeoDataFrame(
+        pd.concat(
+            [
+                located.drop(columns=clashing).reset_index(drop=True),
+                found.reset_index(drop=True),
+            ],
+            axis=1,
+        )
+    )
+    write_layer(result, out)
+    distance = found["distance_m"].dropna()
+    summary = {
+        "n_points": len(found),
+        "n_snapped": len(distance),
+        "snap_share": len(distance) / len(found) if len(found) else 0.0,
+        "snap_median_m": float(distance.median()) if len(distance) else None,
+        "snap_p95_m": float(distance.quantile(0.95)) if len(distance) else None,
+        "crs": roads.crs.to_string(),
+        "out": str(out),
+    }
+    if as_json:
+        echo_json(summary)
+    else:
+        echo_pairs(summary)
+
+
+@tools.command("before-after")
+@click.argument("table", type=existing_file)
+@click.option("--method", type=click.Choice(sorted(DESIGNS)), required=True)
+@json_option
+def before_after(*, table: Path, method: str, as_json: bool) -> None:
+    """Evaluate a CSV of sites: observed_before, observed_after, and what is known."""
+    try:
+        frame = pd.read_csv(table)
+    except (OSError, ValueError) as error:
+        raise DataSourceError.unreadable(table, str(error).splitlines()[0]) from error
+    result = write_plain_claim(evaluate(method, frame))
+    if as_json:
+        echo_json(result)
+    else:
+        click.echo(result["claim"])
+        for warning in result["warnings"]:
+            click.echo(f"- {warning}")
