@@ -99,7 +99,10 @@ def get_point_xy(points: gpd.GeoDataFrame | gpd.GeoSeries) -> NDArray[np.float64
             f"{row} ({geometries[row].geom_type}); give a layer of points."
         )
         raise InputError(message)
-    return np.column_stack([shapely.get_x(geometries), shapely.get_y(geometries)])
+    xy = np.full((len(geometries), 2), np.nan)
+    some = (kind == POINT_TYPE) & ~shapely.is_empty(geometries)
+    xy[some] = shapely.get_coordinates(geometries[some])
+    return xy
 
 
 def _to_nullable(values: NDArray[np.int64], is_null: NDArray[np.bool_]) -> ExtensionArray:

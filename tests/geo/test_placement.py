@@ -1,0 +1,311 @@
+"""One crash, one site: the rules of placement, one by one, and what must always hold."""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pyproj import Transformer
+from shapely.geometry import LineString, Point
+
+from core.errors import CrsError, InputError, TableError
+from geo.lixels import build_lixels
+from geo.placement import place_crashes
+
+CRS = 32648
+X0, Y0 = 490_000.0, 1_280_000.0  # near Phnom Penh
+TO_WGS84 = Transformer.from_crs(CRS, 4326, always_xy=True)
+RULES = {"max_distance_m": 50, "intersection_radius_m": 20, "ambiguity_margin_m": 5}
+
+# id: u, v, intersection at u, at v, class, internal, name, ref, line
+ROADS = [
+    (0, 1, 2, None, 0, "primary", False, "Veng Sreng", None, [(-200, 0), (0, 0)]),
+    (1, 2, 3, 0, 0, "primary", True, "Veng Sreng", None, [(0, 0), (10, 0)]),
+    (2, 3, 4, 0, None, "primary", False, "Veng Sreng", None, [(10, 0), (110, 0)]),
+    (3, 4, 5, None, None, "primary", False, "Veng Sreng", None, [(110, 0), (210, 0)]),
+    (4, 2, 6, 0, None, "tertiary", False, "Street 271", None, [(0, 0), (0, 200)]),
+    (5, 7, 8, None, None, "service", False, None, None, [(60, 12), (210, 12)]),
+    (6, 9, 10, None, None, "path", False, None, None, [(-200, -6), (-60, -6)]),
+    (7, 11, 12, None, None, "trunk", False, None, "NR4", [(-100, -100), (-100, 300)]),
+    (8, 13, 14, None, None, "primary", False, "Long Way", None, [(600, 0), (800, 0)]),
+]
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Return a junction 0 of two nodes 10 m apart, its arms, and roads that only come near.
+
+    Segment 3 continues 2 at a mere cut; 5 runs 12 m beside them; 7 crosses 0 on a bridge.
+    """
+    columns = ["segment_id", "u", "v", "intersection_u", "intersection_v", "road_class"]
+    columns += ["is_internal", "name", "ref", "geometry"]
+    table = pd.DataFrame(ROADS, columns=columns)
+    table[["intersection_u", "intersection_v"]] = table[
+        ["intersection_u", "intersection_v"]
+    ].astype("Int64")
+    table[["name", "ref"]] = table[["name", "ref"]].astype("str")
+    lines = [LineString([(X0 + x, Y0 + y) for x, y in line]) for line in table.pop("geometry")]
+    segments = gpd.GeoDataFrame(table, geometry=lines, crs=CRS)
+    intersections = gpd.GeoDataFrame(
+        {"intersection_id": [0]}, geometry=[Point(X0 + 5, Y0)], crs=CRS
+    )
+    return segments, intersections
+
+
+def crash_at(*places, **columns):
+    """Make crashes at metres east and north of the junction."""
+    x, y = np.array(places, dtype=float).reshape(-1, 2).T
+    lon, lat = TO_WGS84.transform(x + X0, y + Y0)
+    ids = [f"c{i}" for i in range(len(lon))]
+    return pd.DataFrame({"crash_id": ids, "lon": lon, "lat": lat, **columns})
+
+
+def place(network, crashes, **options):
+    return place_crashes(crashes, *network, **(RULES | options))
+
+
+def test_within_20_m_of_any_node_of_an_intersection_it_belongs_to_it(network):
+    placed = place(network, crash_at((-15, 1), (29, 0), (31, 0), (0, 21)))
+    assert placed["site_id"].tolist() == ["I0", "I0", "S2", "S4"]
+    assert placed["site_type"].tolist() == ["intersection", "intersection", "segment", "segment"]
+    assert placed["segment_id"].tolist() == [0, 2, 2, 4]
+    assert placed["intersection_id"].tolist() == [0, 0, pd.NA, pd.NA]
+    assert placed["snap_distance_m"].tolist() == pytest.approx([1, 0, 0, 0], abs=1e-3)
+    assert placed["offset_m"].tolist() == pytest.approx([185, 19, 21, 21], abs=1e-3)
+    assert placed["intersection_distance_m"].tolist()[:2] == pytest.approx([15.033, 19], abs=1e-3)
+    assert placed["intersection_distance_m"].isna().tolist() == [False, False, True, True]
+
+
+def test_arms_never_compete_with_their_intersection_nor_continuations_with_each_other(network):
+    placed = place(network, crash_at((2, 2), (34, 0), (110, -1)))
+    assert placed["site_id"].tolist() == ["I0", "S2", "S2"]
+    assert placed["runner_up_site_id"].tolist() == [np.nan, "S5", "S5"]
+    assert placed["is_ambiguous"].tolist() == [False, False, False]
+
+
+def test_another_road_within_the_margin_makes_it_ambiguous(network):
+    placed = place(network, crash_at((150, 3), (150, 3.51), (150, 6.1), (150, -6)))
+    assert placed["site_id"].tolist() == ["S3", "S3", "S5", "S3"]
+    assert placed["runner_up_site_id"].tolist() == ["S5", "S5", "S3", "S5"]
+    assert placed["runner_up_distance_m"].tolist() == pytest.approx([9, 8.49, 6.1, 18], abs=1e-3)
+    assert placed["is_ambiguous"].tolist() == [False, True, True, False]
+    assert placed["location_quality"].tolist() == ["A", "B", "B", "A"]
+
+
+def test_a_road_on_a_bridge_over_an_arm_competes(network):
+    placed = place(network, crash_at((-98, 1)))
+    assert placed["site_id"].tolist() == ["S0"]
+    assert placed["runner_up_site_id"].tolist() == ["S7"]
+    assert placed["is_ambiguous"].tolist() == [True]
+
+
+def test_vehicles_are_never_on_a_path_and_walkers_may_be(network):
+    users = ["pedestrian", "car;pedestrian", "", "motorcycle_driver"]
+    placed = place(network, crash_at(*[(-150, -6)] * 4, road_users=users))
+    assert placed["site_id"].tolist() == ["S6", "S0", "S6", "S0"]
+    assert placed["snap_distance_m"].tolist() == pytest.approx([0, 6, 0, 6], abs=1e-3)
+
+
+def test_a_reported_name_wins_within_15_m_more(network):
+    names = ["St. 271", "Street 273", "veng sreng blvd", "ផ្លូវជាតិលេខ៤", None]
+    places = [(-26, 40), (-26, 40), (100, 9), (-104, 2), (100, 9)]
+    placed = place(network, crash_at(*places, road_name=names))
+    assert placed["site_id"].tolist() == ["S4", "S4", "S2", "S7", "S5"]
+    assert placed["runner_up_site_id"].tolist()[2:4] == [np.nan, np.nan]
+    far = place(network, crash_at((-36, 10), (-24, 1), road_name="Street 271"))
+    assert far["site_id"].tolist() == ["S0", "S0"]  # 26 and 23 m more than the nearest
+
+
+def test_an_intersection_must_be_on_the_road_that_was_named(network):
+    placed = place(network, crash_at((-12, 3), (-8, 9), road_name=["NR4", "Street 271"]))
+    assert placed["site_id"].tolist() == ["I0", "I0"]
+    segments, intersections = network
+    bridge = segments.assign(
+        geometry=segments.geometry.translate(xoff=90).where(
+            segments["segment_id"] == 7, segments.geometry
+        )
+    )
+    placed = place((bridge, intersections), crash_at((-12, 3), road_name="NR4"))
+    assert placed["site_id"].tolist() == ["S7"]
+
+
+def test_a_corrected_place_is_taken_as_it_is(network):
+    crashes = crash_at((100, 9), (150, 6.1), road_name="Veng Sreng", is_location_corrected=True)
+    placed = place(network, crashes)
+    assert placed["site_id"].tolist() == ["S5", "S5"]
+    assert placed["runner_up_site_id"].tolist() == ["S2", "S3"]
+    assert placed["is_ambiguous"].tolist() == [False, False]
+    assert placed["location_quality"].tolist() == ["A", "A"]
+
+
+def test_off_the_road_is_grade_b_and_too_far_is_not_placed(network):
+    placed = place(network, crash_at((700, 15), (700, 16), (700, 49.9), (700, 50.1), (450, 3)))
+    assert placed["location_quality"].tolist() == ["A", "B", "B", "B", "B"]
+    assert placed["site_id"].isna().tolist() == [False, False, False, True, True]
+    assert placed["unplaced_reason"].tolist()[3:] == ["farther than 50 m from every road"] * 2
+    assert placed.loc[3:, ["segment_id", "snap_distance_m", "runner_up_site_id"]].isna().all(None)
+
+
+def test_coordinates_that_cannot_be_used_are_told_apart(network):
+    here = crash_at((100, 1))
+    lon, lat = here["lon"].item(), here["lat"].item()
+    lons = [np.nan, lon, 0.0, lat, 181.0, lon + 1, np.inf, lon]
+    lats = [lat, np.nan, 0.0, lon, lat, lat, lat, lat]
+    crashes = pd.DataFrame(
+        {"crash_id": list("abcdefgh"), "lon": lons, "lat": lats, "village": "Ang Snuol"}
+    )
+    placed = place(network, crashes)
+    assert placed["unplaced_reason"].fillna("").tolist() == [
+        "no coordinates",
+        "no coordinates",
+        "no coordinates",
+        "axes look swapped",
+        "coordinates out of range",
+        "outside the study area",
+        "coordinates out of range",
+        "",
+    ]
+    assert placed["location_quality"].tolist() == list("DDDDDBDA")
+    assert placed["lon"].equals(crashes["lon"])
+    assert placed.geometry.is_empty.tolist() == [True, True, True, True, True, False, True, False]
+
+
+def test_rounded_coordinates_are_grade_c(network):
+    lon, lat = TO_WGS84.transform(X0 + 700, Y0)
+    crashes = pd.DataFrame(
+        {
+            "crash_id": list("abcd"),
+            "lon": [round(lon, 3), round(lon, 3), round(lon, 4), round(lon, 2)],
+            "lat": [round(lat, 3), lat, round(lat, 4), round(lat, 2)],
+        }
+    )
+    placed = place(network, crashes, max_distance_m=2000)
+    assert placed["location_quality"].tolist()[::3] == ["C", "C"]
+    assert "C" not in placed["location_quality"].tolist()[1:3]
+
+
+def test_darkness_comes_from_light_then_the_hour(network):
+    hours = ["2024-05-01 22:00", "2024-05-01 22:00", "2024-05-01 18:00", "2024-05-01 06:00"]
+    times = pd.to_datetime([*hours, "2024-05-01 05:59", "2024-05-01 00:00", None])
+    crashes = crash_at(
+        *[(100, 0)] * 7,
+        occurred_at=times,
+        has_time=[True, True, True, True, True, False, False],
+        light=["day", "dark", *["unknown"] * 5],
+    )
+    placed = place(network, crashes)
+    expected = ["no", "yes", "yes", "no", "yes", "unknown", "unknown"]
+    assert placed["is_dark"].tolist() == expected
+
+
+def test_lixels_are_filled_in(network):
+    lixels = build_lixels(network[0], lixel_length_m=50)
+    placed = place(network, crash_at((100, 1), (700, 300)), lixels=lixels)
+    row = lixels.loc[placed["lixel_id"][0]]
+    assert (row["segment_id"], row["start_m"], row["end_m"]) == (2, 50, 100)
+    assert placed["lixel_id"].isna().tolist() == [False, True]
+
+
+def test_a_network_without_intersections_and_no_crashes_at_all(network):
+    segments, intersections = network
+    bare = segments.assign(intersection_u=pd.NA, intersection_v=pd.NA, is_internal=False).astype(
+        {"intersection_u": "Int64", "intersection_v": "Int64"}
+    )
+    placed = place((bare, intersections[:0]), crash_at((2, 2)))
+    assert placed["site_id"].tolist() == ["S1"]
+    empty = place(network, crash_at((0, 0))[:0])
+    assert len(empty) == 0
+    assert {"site_id", "unplaced_reason", "location_quality", "is_dark"} <= set(empty.columns)
+    assert empty.crs == segments.crs
+
+
+def test_bad_input_is_refused(network):
+    segments, intersections = network
+    with pytest.raises(TableError, match="lat"):
+        place(network, crash_at((0, 0)).drop(columns="lat"))
+    with pytest.raises(TableError, match="crash_id"):
+        place(network, pd.concat([crash_at((0, 0))] * 2))
+    with pytest.raises(TableError, match="no rows"):
+        place((segments[:0], intersections), crash_at((0, 0)))
+    with pytest.raises(TableError, match="first 0"):
+        place((segments, intersections[:0]), crash_at((0, 0)))
+    with pytest.raises(InputError, match="ambiguity_margin_m"):
+        place(network, crash_at((0, 0)), ambiguity_margin_m=-1)
+    with pytest.raises(CrsError):
+        place((segments.to_crs(4326), intersections), crash_at((0, 0)))
+
+
+def test_arguments_are_left_as_they_were(network):
+    crashes = crash_at((2, 2), (100, 3), road_name=["x", None])
+    before = crashes.copy(deep=True)
+    segments = network[0].copy(deep=True)
+    place(network, crashes)
+    pd.testing.assert_frame_equal(crashes, before)
+    assert segments.equals(network[0])
+
+
+offset = st.floats(-260, 860)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    places=st.lists(st.tuples(offset, st.floats(-170, 360)), min_size=1, max_size=30),
+    lost=st.sets(st.integers(0, 29)),
+    seed=st.integers(0, 99),
+)
+def test_every_crash_comes_out_once_and_placed_or_explained(network, places, lost, seed):
+    crashes = crash_at(*places, road_name="Veng Sreng")
+    crashes.loc[[i for i in lost if i < len(crashes)], "lat"] = np.nan
+    crashes.index = range(100, 100 + len(crashes))
+    placed = place(network, crashes)
+    assert placed["crash_id"].tolist() == crashes["crash_id"].tolist()
+    assert placed.index.equals(crashes.index)
+    assert (placed["site_id"].notna() ^ placed["unplaced_reason"].notna()).all()
+    assert placed["location_quality"].isin(list("ABCD")).all()
+    some = placed[placed["site_id"].notna()]
+    assert (some["snap_distance_m"] <= 50).all()
+    assert (some["runner_up_site_id"] != some["site_id"]).all()
+    lines = network[0].set_index("segment_id").geometry
+    at = lines.loc[some["segment_id"]].reset_index(drop=True)
+    away = at.distance(some.geometry.reset_index(drop=True))
+    assert np.allclose(away, some["snap_distance_m"], atol=1e-5)
+    rng = np.random.default_rng(seed)
+    shuffled = place(
+        (network[0].sample(frac=1, random_state=seed), network[1]),
+        crashes.iloc[rng.permutation(len(crashes))],
+    ).loc[crashes.index]
+    pd.testing.assert_frame_equal(pd.DataFrame(shuffled), pd.DataFrame(placed))
+
+
+def test_footprint_reaches_round_a_roundabout():
+    ring = shapely.get_coordinates(Point(X0, Y0).buffer(40, quad_segs=16).exterior)
+    half = len(ring) // 2
+    lines = [
+        LineString(ring[: half + 1]),
+        LineString(ring[half:]),
+        LineString([ring[0], (X0 + 200, Y0)]),
+        LineString([ring[half], (X0 - 200, Y0)]),
+    ]
+    segments = gpd.GeoDataFrame(
+        {
+            "segment_id": [0, 1, 2, 3],
+            "u": [0, 1, 0, 1],
+            "v": [1, 0, 2, 3],
+            "intersection_u": pd.array([0, 0, 0, 0], dtype="Int64"),
+            "intersection_v": pd.array([0, 0, None, None], dtype="Int64"),
+            "road_class": "primary",
+            "is_internal": [True, True, False, False],
+        },
+        geometry=lines,
+        crs=CRS,
+    )
+    centre = gpd.GeoDataFrame({"intersection_id": [0]}, geometry=[Point(X0, Y0)], crs=CRS)
+    crashes = crash_at((0, 0), (0, 39), (0, 70), (62, 0), (0, 95))
+    placed = place((segments, centre), crashes)
+    assert placed["site_id"].tolist()[:4] == ["I0", "I0", "I0", "S2"]
+    assert placed["unplaced_reason"].tolist()[4] == "outside the study area"
+    assert not placed["is_ambiguous"].any()
