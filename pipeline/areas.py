@@ -22,7 +22,7 @@ from geo.network import (
 from geo.osm_header import read_generator
 from pipeline.runs import list_areas
 from pipeline.steps import StepFolder, keep_step
-from pipeline.workspace import Workspace, appearing_whole, read_json, require_key, write_json
+from pipeline.workspace import Workspace, appearing_whole, read_json, write_json
 
 __all__ = ["Area", "AreaSources", "add_area", "build_area_network", "load_area"]
 
@@ -39,6 +39,16 @@ class AreaSources:
     boundary: Path | None = None
     provinces: Path | None = None
     districts: Path | None = None
+
+    def by_role(self) -> dict[str, Path]:
+        """Return the files that were given, by what they are for."""
+        files = {
+            "roads": self.roads,
+            "boundary": self.boundary,
+            "provinces": self.provinces,
+            "districts": self.districts,
+        }
+        return {role: path for role, path in files.items() if path is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,48 +112,45 @@ def add_area(
     DataSourceError, NetworkError, GeometryError
         If a file cannot be read, holds no roads, or the boundary misses them.
     """
-    require_key(key)
-    given = {
-        role: path
-        for role, path in (
-            ("roads", sources.roads),
-            ("boundary", sources.boundary),
-            ("provinces", sources.provinces),
-            ("districts", sources.districts),
-        )
-        if path is not None
-    }
+    given = sources.by_role()
     sha256 = {role: checksum_of(path) for role, path in given.items()}
-    if (workspace.area_folder(key) / "area.json").is_file():
-        area = load_area(workspace, key)
-        if area.sha256 != sha256:
-            message = (
-                f"area {key!r}: is there already, from {area.original['roads']}; "
-                "choose another key for other sources."
-            )
-            raise ConfigError(message)
-        step = build_area_network(workspace, area, settings=settings, progress=progress)
+    with workspace.locked(key):
+        if (workspace.area_folder(key) / "area.json").is_file():
+            area = load_area(workspace, key)
+            if area.sha256 != sha256:
+                message = (
+                    f"area {key!r}: is there already, from {area.original['roads']}; "
+                    "choose another key for other sources."
+                )
+                raise ConfigError(message)
+            step = build_area_network(workspace, area, settings=settings, progress=progress)
+            return area, read_network(step.path).summary
+        is_sample = sources.kind == "osm" and SAMPLE_GENERATOR in read_generator(sources.roads)
+        area = Area(
+            key=key,
+            name=name or key,
+            is_synthetic=is_sample,
+            added_at=utc_now_text(),
+            kind=sources.kind,
+            files={role: f"source/{role}{joined_suffix(path)}" for role, path in given.items()},
+            sha256=sha256,
+            original={role: path.name for role, path in given.items()},
+        )
+        step = build_area_network(
+            workspace, area, settings=settings, given=given, progress=progress
+        )
+        keep_sources(workspace, area, given)
         return area, read_network(step.path).summary
 
-    area = Area(
-        key=key,
-        name=name or key,
-        is_synthetic=sources.kind == "osm" and SAMPLE_GENERATOR in read_generator(sources.roads),
-        added_at=utc_now_text(),
-        kind=sources.kind,
-        files={role: f"source/{role}{joined_suffix(path)}" for role, path in given.items()},
-        sha256=sha256,
-        original={role: path.name for role, path in given.items()},
-    )
-    step = build_area_network(workspace, area, settings=settings, given=given, progress=progress)
-    with workspace.locked(key):
-        source_folder = workspace.area_folder(key) / "source"
-        shutil.rmtree(source_folder, ignore_errors=True)
-        with appearing_whole(source_folder) as partial:
-            for role, path in given.items():
-                copy_source(path, partial / Path(area.files[role]).name)
-        write_json(workspace.area_folder(key) / "area.json", asdict(area))
-    return area, read_network(step.path).summary
+
+def keep_sources(workspace: Workspace, area: Area, given: dict[str, Path]) -> None:
+    """Copy the sources into the workspace, then let the area be known."""
+    folder = workspace.area_folder(area.key) / "source"
+    shutil.rmtree(folder, ignore_errors=True)
+    with appearing_whole(folder) as partial:
+        for role, path in given.items():
+            copy_source(path, partial / Path(area.files[role]).name)
+    write_json(workspace.area_folder(area.key) / "area.json", asdict(area))
 
 
 def build_area_network(

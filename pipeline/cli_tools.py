@@ -19,6 +19,7 @@ from geo.vector_io import read_lines, read_points, write_layer
 from models.before_after import DESIGNS, evaluate
 from pipeline.cli_output import echo_json, echo_pairs, make_progress
 from pipeline.workspace import appearing_whole
+from reports.claims import write_claim
 
 __all__ = ["tools"]
 
@@ -123,7 +124,7 @@ def before_after(*, table: Path, method: str, as_json: bool) -> None:
         frame = pd.read_csv(table)
     except (OSError, ValueError) as error:
         raise DataSourceError.unreadable(table, str(error).splitlines()[0]) from error
-    result = write_plain_claim(evaluate(method, frame))
+    result = write_claim(evaluate(method, frame))
     if as_json:
         echo_json(result)
     else:

@@ -3,64 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
 from core.errors import InputError, MissingDataError, NotEnoughDataError
 from core.units import DAYS_PER_YEAR
-from models.before_after import evaluate_naive
+from models.before_after import evaluate
 from pipeline.areas import load_area
+from pipeline.paths import DATA_FOLDER
 from pipeline.workspace import Workspace
 from records.database import Database
-from reports.claims import write_claim
+from reports.claims import InterventionFacts, write_claim
+from reports.comparators import illustrate_comparators, read_worker_crashes
 
 __all__ = ["evaluate_intervention", "list_interventions"]
 
-DAYS_PER_MONTH = DAYS_PER_YEAR / 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
-    """What was counted before and after, over how long; None where it is not known."""
-
-    before: int
-    after: int
-    years_before: float | None
-    years_after: float | None
-    n_factories: int
-    is_published_total: bool
+MONTHS_PER_YEAR = 12
+NATIONAL_SERIES = DATA_FOLDER / "evidence" / "nssf_worker_crashes.csv"
+DATES = ("start_before", "start", "end_after")
 
 
 def list_interventions(workspace: Workspace, key: str) -> pd.DataFrame:
-    """Return the interventions recorded for an area, one row each, sorted by identifier."""
+    """Return the interventions recorded for an area, one row each, sorted by identifier.
+
+    Raises
+    ------
+    MissingDataError
+        If there is no such area.
+    """
     load_area(workspace, key)
     with Database(workspace.database_url) as database:
         found = database.read("intervention", key)
     return found.sort_values("intervention_id", ignore_index=True)
 
 
-def evaluate_intervention(workspace: Workspace, key: str, intervention_id: str) -> dict[str, Any]:
-    """Compare the crashes before and after an intervention, with the naive design.
+def evaluate_intervention(
+    workspace: Workspace, key: str, intervention_id: str, *, method: str = "naive"
+) -> dict[str, Any]:
+    """Compare the crashes before and after an intervention.
 
     Published totals are taken as they are; otherwise the crashes are counted whose
-    worker belonged to one of the intervention's factories.
+    worker belonged to one of the intervention's factories, one row a factory.
+
+    Parameters
+    ----------
+    workspace, key
+        Whose records and which area.
+    intervention_id
+        Identifier of its record.
+    method
+        Name of a design, one of `models.before_after.DESIGNS`.
 
     Returns
     -------
     dict
         The command line's contract for before-after results, with the intervention's
-        own facts.
+        own facts; beside published totals of the region, how far they would move
+        against the national series.
 
     Raises
     ------
     MissingDataError
         If the area has no such intervention.
     InputError
-        If its record says neither totals nor dates.
+        If its record says neither totals nor factories and dates.
     NotEnoughDataError
         If nothing was counted before it.
+    VocabularyError
+        If there is no such design.
     """
     interventions = list_interventions(workspace, key)
     found = interventions[interventions["intervention_id"] == intervention_id]
@@ -68,75 +79,106 @@ def evaluate_intervention(workspace: Workspace, key: str, intervention_id: str) 
         known = interventions["intervention_id"].tolist()
         hint = f"import it with `safecommute import intervention FILE --area {key}`."
         raise MissingDataError.no_such("intervention", intervention_id, known, hint)
-    record = found.iloc[0]
-    counts = read_published(record) or count_crashes(workspace, key, record)
-    if counts.before == 0:
+    record: dict[str, Any] = found.iloc[0].to_dict()
+    is_published = pd.notna(record["published_before"]) and pd.notna(record["published_after"])
+    table = tabulate_published(record) if is_published else count_crashes(workspace, key, record)
+    if table["observed_before"].sum() == 0:
         message = (
             f"intervention {intervention_id!r}: no crash was counted before it, so nothing can "
             "be compared; check its factories and dates."
         )
         raise NotEnoughDataError(message)
-    exposures = {}
-    if counts.years_before is not None and counts.years_after is not None:
-        exposures = {
-            "exposure_before": counts.years_before,
-            "exposure_after": counts.years_after,
-        }
-    result = evaluate_naive(counts.before, counts.after, **exposures)
-    facts = describe_facts(record, counts, is_synthetic=load_area(workspace, key).is_synthetic)
+    result = evaluate(method, table)
+    illustrations = (
+        illustrate_comparators(result, read_worker_crashes(NATIONAL_SERIES)) if is_published else []
+    )
+    is_synthetic = load_area(workspace, key).is_synthetic and not is_published
+    facts = describe_facts(record, is_published=is_published, is_synthetic=is_synthetic)
     return {
         "intervention_id": intervention_id,
-        "name": text_of(record, "name"),
+        "measure": text_of(record, "measure"),
         "source": text_of(record, "source"),
         "citation": text_of(record, "citation"),
-        "is_published_total": counts.is_published_total,
-        **write_claim(result, facts),
+        "notes": text_of(record, "notes"),
+        "is_published_total": is_published,
+        "is_synthetic": is_synthetic,
+        **write_claim(result, facts, illustrations=[item.sentence for item in illustrations]),
     }
 
 
-def read_published(record: Mapping[str, Any]) -> Counts | None:
-    """Return the totals that were published, or None when the record has none."""
-    if pd.isna(record["published_before"]) or pd.isna(record["published_after"]):
-        return None
-    months = record["months_before"], record["months_after"]
-    years = [None if pd.isna(value) else float(value) / 12 for value in months]
-    return Counts(
-        before=int(record["published_before"]),
-        after=int(record["published_after"]),
-        years_before=years[0],
-        years_after=years[1],
-        n_factories=len(list_factories(record)),
-        is_published_total=True,
+def tabulate_published(record: Mapping[str, Any]) -> pd.DataFrame:
+    """Return published totals as a table of one row, with years where they are known."""
+    table = pd.DataFrame(
+        {
+            "site": [record["intervention_id"]],
+            "observed_before": [int(record["published_before"])],
+            "observed_after": [int(record["published_after"])],
+        }
     )
+    if pd.notna(record["months_before"]) and pd.notna(record["months_after"]):
+        table["years_before"] = float(record["months_before"]) / MONTHS_PER_YEAR
+        table["years_after"] = float(record["months_after"]) / MONTHS_PER_YEAR
+    return table
 
 
-def count_crashes(workspace: Workspace, key: str, record: pd.Series) -> Counts:
-    """Count the crashes of the intervention's factories' workers, before and after."""
+def count_crashes(workspace: Workspace, key: str, record: Mapping[str, Any]) -> pd.DataFrame:
+    """Count the crashes of each factory's workers before and after the intervention."""
     factories = list_factories(record)
-    dates = {name: pd.to_datetime(record[name]) for name in ("start_before", "start", "end_after")}
+    dates = {name: pd.to_datetime(record[name]) for name in DATES}
     missing = [name for name, value in dates.items() if pd.isna(value)]
-    if missing or not factories:
-        lacking = ", ".join([*missing, *([] if factories else ["factories"])])
+    lacking = [*missing, *([] if factories else ["factories"])]
+    if lacking:
         message = (
-            f"intervention {record['intervention_id']!r}: its record lacks {lacking}; "
+            f"intervention {record['intervention_id']!r}: its record lacks {', '.join(lacking)}; "
             "complete it and import it again."
         )
         raise InputError(message)
+    first, start = dates["start_before"], dates["start"]
+    day_after = dates["end_after"] + pd.Timedelta(days=1)
     with Database(workspace.database_url) as database:
         crashes = database.read("crash", key)
-    day_after = dates["end_after"] + pd.Timedelta(days=1)
-    theirs = crashes.loc[crashes["factory_id"].isin(factories), "occurred_at"]
-    return Counts(
-        before=int(theirs.between(dates["start_before"], dates["start"], inclusive="left").sum()),
-        after=int(theirs.between(dates["start"], day_after, inclusive="left").sum()),
-        years_before=(dates["start"] - dates["start_before"]).days / DAYS_PER_YEAR,
-        years_after=(day_after - dates["start"]).days / DAYS_PER_YEAR,
-        n_factories=len(factories),
-        is_published_total=False,
+    theirs = crashes[crashes["factory_id"].isin(factories)]
+    when = theirs["occurred_at"]
+    before = theirs.loc[(when >= first) & (when < start), "factory_id"].value_counts()
+    after = theirs.loc[(when >= start) & (when < day_after), "factory_id"].value_counts()
+    return pd.DataFrame(
+        {
+            "site": factories,
+            "observed_before": before.reindex(factories, fill_value=0).to_numpy(),
+            "observed_after": after.reindex(factories, fill_value=0).to_numpy(),
+            "years_before": (start - first).days / DAYS_PER_YEAR,
+            "years_after": (day_after - start).days / DAYS_PER_YEAR,
+        }
+    )
+
+
+def describe_facts(
+    record: Mapping[str, Any], *, is_published: bool, is_synthetic: bool
+) -> InterventionFacts:
+    """Return what the claim guard needs to know of an intervention."""
+    months = [record["months_before"], record["months_after"]]
+    if not is_published:
+        first, start, last = (pd.to_datetime(record[name]) for name in DATES)
+        days_per_month = DAYS_PER_YEAR / MONTHS_PER_YEAR
+        months = [(start - first).days / days_per_month, (last - start).days / days_per_month]
+    known = [None if pd.isna(value) else float(value) for value in months]
+    return InterventionFacts(
+        name=text_of(record, "name"),
+        n_factories=len(list_factories(record)) or None,
+        months_before=known[0],
+        months_after=known[1],
+        counted_by="factories",
+        is_published_total=is_published,
+        is_synthetic=is_synthetic,
     )
 
 
 def list_factories(record: Mapping[str, Any]) -> list[str]:
     """Return the identifiers in the record's `factories`, separated by semicolons."""
-    text = record["factories"]
-    return [] if pd.isna(text) else [part.strip() for part in str(text).split(";") if part.strip()]
+    return [part.strip() for part in text_of(record, "factories").split(";") if part.strip()]
+
+
+def text_of(record: Mapping[str, Any], field: str) -> str:
+    """Return a text of the record, "" when it is missing."""
+    value = record[field]
+    return "" if pd.isna(value) else str(value)

@@ -56,6 +56,12 @@ class Workspace:
         """Return the folder of the rows that imports refused."""
         return self.home / "rejects"
 
+    def sweep(self, key: str) -> None:
+        """Remove what an interrupted command of this area left half-written."""
+        for folder in (self.area_folder(key), self.runs_folder(key), self.cache_folder(key)):
+            for path in folder.glob(".partial-*"):
+                shutil.rmtree(path, ignore_errors=True)
+
     @contextmanager
     def locked(self, key: str) -> Iterator[None]:
         """Hold an area for oneself; another command on the same area is told to wait.
@@ -65,10 +71,11 @@ class Workspace:
         ConfigError
             If another command holds the area.
         """
-        folder = self.area_folder(key)
-        folder.mkdir(parents=True, exist_ok=True)
+        path = self.home / "locks" / f"{require_key(key)}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(folder / ".lock", timeout=0):
+            with FileLock(path, timeout=0):
+                self.sweep(key)
                 yield
         except Timeout as error:
             message = f"area {key!r}: another command is working on it; wait until it has ended."
