@@ -8,6 +8,10 @@ from pipeline.steps import KEPT_PER_STEP, keep_step
 from pipeline.workspace import open_workspace
 
 
+def leave_empty(folder):
+    assert folder.is_dir()
+
+
 @pytest.fixture
 def workspace(tmp_path):
     return open_workspace(tmp_path)
@@ -36,15 +40,15 @@ def test_a_step_that_fails_is_worked_through_again(workspace):
 
     with pytest.raises(OSError, match="disk full"):
         keep_step(workspace, "a", "network", ["sha"], fail)
-    step = keep_step(workspace, "a", "network", ["sha"], lambda folder: None)
+    step = keep_step(workspace, "a", "network", ["sha"], leave_empty)
     assert not step.is_cached
     assert list(step.path.iterdir()) == []
 
 
 def test_only_the_latest_results_are_kept(workspace):
     for number in range(KEPT_PER_STEP + 2):
-        step = keep_step(workspace, "a", "network", [number], lambda folder: None)
+        step = keep_step(workspace, "a", "network", [number], leave_empty)
         os.utime(step.path, (number, number))
-    keep_step(workspace, "a", "network", ["last"], lambda folder: None)
+    keep_step(workspace, "a", "network", ["last"], leave_empty)
     kept = list(workspace.cache_folder("a").iterdir())
     assert len(kept) == KEPT_PER_STEP

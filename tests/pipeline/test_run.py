@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import rasterio
+
+from core.errors import NotEnoughDataError
+from core.provenance import compute_file_sha256
+from core.settings import Settings
+from pipeline import run as run_module
+from pipeline.imports import import_records
+from pipeline.run import run_area
+from pipeline.runs import (
+    find_published_run,
+    list_runs,
+    load_manifest,
+    load_table,
+    publish_run,
+)
+
+RUN_FILES = {
+    *("run.json", "segments.parquet", "intersections.parquet", "nodes.parquet"),
+    *("places.parquet", "crashes.parquet", "sites.parquet", "lixels.parquet"),
+    *("hotspots.parquet", "factories.parquet", "tiles.pmtiles", "risk.tif"),
+}
+
+
+@pytest.fixture
+def run(workspace, recorded_area, settings):
+    manifest = run_area(workspace, recorded_area, settings=settings)
+    return workspace.runs_folder(recorded_area) / manifest["run_id"], manifest
+
+
+def test_a_run_folder_is_complete_and_read_only(run):
+    folder, manifest = run
+    assert {path.name for path in folder.iterdir()} == RUN_FILES
+    assert all(path.stat().st_mode & 0o222 == 0 for path in folder.iterdir())
+    assert load_manifest(folder) == json.loads(json.dumps(manifest, default=str))
+    for name, checksum in manifest["files"].items():
+        assert compute_file_sha256(folder / name) == checksum
+
+
+def test_the_manifest_counts_what_the_tables_hold(run):
+    folder, manifest = run
+    crashes, sites = load_table(folder, "crashes"), load_table(folder, "sites")
+    assert manifest["n_crashes"] == len(crashes) == 76
+    assert manifest["n_snapped"] == crashes["site_id"].notna().sum() == 75
+    assert manifest["unplaced"] == {"no coordinates": 1}
+    assert sites["n_crashes"].sum() == 75
+    assert manifest["n_hotspots"] == len(load_table(folder, "hotspots"))
+    assert manifest["network_km"] == pytest.approx(18.0, rel=0.002)
+    for step in manifest["steps"]:
+        assert {"name", "seconds", "rows_in", "rows_out", "rows_dropped", "reason"} <= set(step)
+    assert {"period", "settings", "inputs", "versions", "seed"} <= set(manifest)
+
+
+def test_the_planted_stretch_is_the_first_hotspot_and_is_named(run):
+    folder, _ = run
+    hotspots = load_table(folder, "hotspots")
+    worst = hotspots.sort_values("rank").iloc[0]
+    assert worst["name"].startswith("NR90 km ")
+    assert worst["name"].endswith("near Testville")
+    assert worst["n_crashes"] >= 15
+    assert worst["ci_low"] > 1
+    assert worst["q_value"] <= 0.05
+    assert 150 <= worst["length_m"] <= 500
+    ends = sorted([worst["chainage_from_km"], worst["chainage_to_km"]])
+    from_start = np.array(ends)
+    from_other_end = np.sort(10 - from_start)
+    planted = np.array([4.3, 4.5])
+    assert min(abs(from_start - planted).max(), abs(from_other_end - planted).max()) < 0.15
+    assert sum(json.loads(worst["hour_of_week"])) == worst["n_with_time"]
+    assert json.loads(worst["road_users"])["car"] == worst["n_crashes"]
+
+
+def test_hotspot_counts_are_those_of_its_lixels(run):
+    folder, _ = run
+    lixels, hotspots = load_table(folder, "lixels"), load_table(folder, "hotspots")
+    by_hotspot = lixels.groupby("hotspot_id")[["n_crashes", "length_m", "expected"]].sum()
+    by_hotspot = by_hotspot.reindex(hotspots["hotspot_id"])
+    assert by_hotspot["n_crashes"].tolist() == hotspots["n_crashes"].tolist()
+    assert np.allclose(by_hotspot["length_m"], hotspots["length_m"])
+    assert np.allclose(by_hotspot["expected"], hotspots["expected_crashes"])
+    severities = hotspots[["n_fatal", "n_serious", "n_slight", "n_damage_only"]].sum(axis=1)
+    assert (severities == hotspots["n_crashes"]).all()
+
+
+def test_expected_crashes_add_up_to_those_observed(run):
+    lixels = load_table(run[0], "lixels")
+    assert lixels["expected"].sum() == pytest.approx(lixels["n_crashes"].sum())
+
+
+def test_rates_have_their_exact_interval(run):
+    sites, manifest = load_table(run[0], "sites"), run[1]
+    segment = sites[(sites["site_type"] == "segment") & (sites["n_crashes"] == 3)].iloc[0]
+    exposure = segment["length_m"] / 1000 * manifest["period"]["years"]
+    assert segment["crashes_per_km_year"] == pytest.approx(3 / exposure)
+    assert segment["ci_low"] == pytest.approx(0.61867 / exposure, rel=1e-4)
+    assert segment["ci_high"] == pytest.approx(8.76727 / exposure, rel=1e-4)
+
+
+def test_the_risk_raster_shows_the_rate_in_the_window(run):
+    folder, manifest = run
+    lixels = load_table(folder, "lixels")
+    worst = lixels.loc[lixels["n_window"].idxmax()]
+    rate = worst["n_window"] / worst["window_km"] / manifest["period"]["years"]
+    with rasterio.open(folder / "risk.tif") as raster:
+        assert raster.read(1).max() >= rate * (1 - 1e-6)
+
+
+def test_the_same_inputs_give_the_same_results(run, workspace, recorded_area, settings):
+    folder, manifest = run
+    again = run_area(workspace, recorded_area, settings=settings)
+    other = workspace.runs_folder(recorded_area) / again["run_id"]
+    for name in ("sites", "lixels", "crashes"):
+        pd.testing.assert_frame_equal(load_table(folder, name), load_table(other, name))
+    assert all(step["cached"] for step in again["steps"] if step["name"] in {"network", "lixels"})
+    assert manifest["inputs"] == again["inputs"]
+
+
+def test_hotspots_keep_their_identity_when_crashes_are_added(
+    run, workspace, recorded_area, settings, make_crashes
+):
+    folder, manifest = run
+    publish_run(workspace, recorded_area, manifest["run_id"])
+    extra = make_crashes(n_hotspot=25)
+    import_records(workspace, "crash", extra, area=recorded_area)
+    later = run_area(workspace, recorded_area, settings=settings)
+    before = load_table(folder, "hotspots").sort_values("rank").iloc[0]
+    after = load_table(workspace.runs_folder(recorded_area) / later["run_id"], "hotspots")
+    worst = after.sort_values("rank").iloc[0]
+    assert worst["n_crashes"] > before["n_crashes"]
+    assert worst["hotspot_id"] == before["hotspot_id"]
+    assert not worst["is_new"]
+    assert later["last_hotspot_number"] >= manifest["last_hotspot_number"]
+
+
+def test_a_run_that_dies_leaves_the_published_one(
+    run, workspace, recorded_area, settings, monkeypatch
+):
+    folder, manifest = run
+    publish_run(workspace, recorded_area, manifest["run_id"])
+
+    def die(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run_module, "write_run_tiles", die)
+    with pytest.raises(KeyboardInterrupt):
+        run_area(workspace, recorded_area, settings=settings)
+    assert find_published_run(workspace.home, recorded_area) == folder
+    assert [info.run_id for info in list_runs(workspace.home, recorded_area)] == [folder.name]
+    assert not list(workspace.runs_folder(recorded_area).glob(".partial-*"))
+
+
+def test_the_period_can_be_chosen_and_rates_follow(workspace, recorded_area, settings):
+    manifest = run_area(
+        workspace,
+        recorded_area,
+        settings=settings,
+        since=date(2021, 1, 1),
+        until=date(2021, 12, 31),
+    )
+    assert manifest["period"]["years"] == pytest.approx(365 / 365.25, abs=1e-4)
+    counted = next(step for step in manifest["steps"] if step["name"] == "crash records")
+    assert counted["rows_in"] == 76
+    assert counted["rows_out"] + counted["rows_dropped"] == 76
+    assert manifest["n_crashes"] == counted["rows_out"] < 76
+
+
+def test_an_area_without_crashes_says_what_to_do(workspace, area, settings):
+    with pytest.raises(NotEnoughDataError, match="safecommute import crash"):
+        run_area(workspace, area, settings=settings)
+
+
+def test_the_reference_can_be_the_whole_network(workspace, recorded_area):
+    settings = Settings(hotspot_reference="network")
+    manifest = run_area(workspace, recorded_area, settings=settings)
+    lixels = load_table(workspace.runs_folder(recorded_area) / manifest["run_id"], "lixels")
+    per_m = lixels["expected"] / lixels["length_m"]
+    assert np.allclose(per_m, per_m.iloc[0])
+
+
+def test_every_table_is_in_one_metric_system(run):
+    systems = {
+        str(gpd.GeoDataFrame(load_table(run[0], name)).crs)
+        for name in ("segments", "intersections", "crashes", "sites", "lixels", "hotspots")
+    }
+    assert systems == {"EPSG:32648"}
