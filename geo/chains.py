@@ -51,25 +51,21 @@ class Chains:
         """
         n_chains = len(self.offset) - 1
         first = np.searchsorted(self.piece_chain, np.arange(n_chains))
-        way = self.piece_way[first]
+        way: NDArray[np.int64] = self.piece_way[first]
         size = np.diff(np.append(first, len(self.piece_chain)))
         mixed = np.flatnonzero(size[self.piece_chain] > 1)
         if not len(mixed):
             return way
-        codes, _ = pd.factorize(column)
-        table = pd.DataFrame(
-            {
-                "chain": self.piece_chain[mixed],
-                "code": codes[self.piece_way[mixed]],
-                "way": self.piece_way[mixed],
-                "length_m": self.piece_length_m[mixed],
-            }
-        )
-        groups = table.groupby(["chain", "code"], sort=False)
-        share = groups.agg(way=("way", "first"), length_m=("length_m", "sum")).reset_index()
-        share = share.sort_values(["chain", "length_m"], ascending=[True, False], kind="stable")
-        best = share.drop_duplicates("chain")
-        way[best["chain"].to_numpy()] = best["way"].to_numpy()
+        codes, distinct = pd.factorize(column)
+        chain, piece_way = self.piece_chain[mixed], self.piece_way[mixed]
+        key = chain * (len(distinct) + 1) + codes[piece_way] + 1
+        order = np.argsort(key, kind="stable")
+        start = np.flatnonzero(np.diff(key[order], prepend=-1))
+        share = np.add.reduceat(self.piece_length_m[mixed][order], start)
+        met = order[start]  # the first piece with this value
+        best = np.lexsort([met, -share, chain[met]])
+        best = best[np.diff(chain[met][best], prepend=-1) != 0]
+        way[chain[met[best]]] = piece_way[met[best]]
         return way
 
 
@@ -120,8 +116,8 @@ def _find_breaks(roads: RoadLines) -> NDArray[np.bool_]:
 
 def _sign(ways: pd.DataFrame) -> NDArray[np.int64]:
     """Give +1, 0, -1 for forward, both ways, backward."""
-    oneway = ways["oneway"].to_numpy(dtype=object)
-    return (oneway == "forward").astype(np.int64) - (oneway == "backward").astype(np.int64)
+    oneway = ways["oneway"]
+    return np.asarray(oneway == "forward", np.int64) - np.asarray(oneway == "backward", np.int64)
 
 
 def _split(roads: RoadLines, is_break: NDArray[np.bool_]) -> _Pieces:
@@ -148,7 +144,7 @@ def _link_ends(roads: RoadLines, pieces: _Pieces, is_break: NDArray[np.bool_]) -
     """
     node = np.empty(2 * len(pieces.start), dtype=np.int64)
     node[0::2], node[1::2] = roads.node[pieces.start], roads.node[pieces.stop]
-    link = np.full(len(node), -1, dtype=np.int64)
+    link: NDArray[np.int64] = np.full(len(node), -1, dtype=np.int64)
     ends = np.flatnonzero(~is_break[node])
     ends = ends[np.argsort(node[ends], kind="stable")]
     link[ends[0::2]], link[ends[1::2]] = ends[1::2], ends[0::2]

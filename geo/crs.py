@@ -146,7 +146,7 @@ def require_same_metric_crs(**layers: GeoDataFrame) -> CRS:
                 f"{first.crs.to_string()}; bring both to one with to_crs()."
             )
             raise CrsError(message)
-    return first.crs
+    return CRS(first.crs)
 
 
 def require_unique(frame: pd.DataFrame, column: str) -> None:

@@ -21,6 +21,7 @@ __all__ = ["DETOUR_FACTOR", "Junctions", "build_intersections"]
 
 DETOUR_FACTOR = 3.0  # clustered nodes are joined by road within this times the tolerance
 _SIGNAL_REACH_M = 30.0  # signals stand at the stop line, on the approach
+_CROSSES = " \N{MULTIPLICATION SIGN} "  # between the two names of an intersection
 _CLASSES = [word.value for word in RoadClass]
 
 
@@ -100,7 +101,7 @@ def build_intersections(
 
 
 def _cluster(tables: SegmentTables, tolerance_m: float) -> NDArray[np.int64]:
-    """Number the clusters by their lowest node; -1 for a node that is in none."""
+    """Give each node its cluster, numbered by lowest node; -1 when it is in none."""
     segments, nodes = tables.segments, tables.nodes
     n = len(nodes)
     u, v = segments["u"].to_numpy(), segments["v"].to_numpy()
@@ -113,7 +114,7 @@ def _cluster(tables: SegmentTables, tolerance_m: float) -> NDArray[np.int64]:
     a = np.concatenate([pairs[:, 0], u[is_round]])
     b = np.concatenate([pairs[:, 1], v[is_round]])
     links = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(n, n))
-    label = connected_components(links, directed=False)[1]
+    label: NDArray[np.int32] = connected_components(links, directed=False)[1]
     members = np.flatnonzero(is_member)
     _, first, inverse = np.unique(label[members], return_index=True, return_inverse=True)
     rank = np.empty(len(first), dtype=np.int64)
@@ -137,7 +138,9 @@ def _find_near_pairs(
     short = length <= limit
     u, v = segments["u"].to_numpy()[short], segments["v"].to_numpy()[short]
     reached = _search(u, v, length[short], np.unique(pairs[:, 0]), limit, len(tables.nodes))
-    return pairs[np.isin(pairs[:, 0] * len(tables.nodes) + pairs[:, 1], reached)]
+    is_near = np.isin(pairs[:, 0] * len(tables.nodes) + pairs[:, 1], reached)
+    near: NDArray[np.int64] = pairs[is_near]
+    return near
 
 
 def _search(
@@ -229,7 +232,7 @@ def _name(arms: pd.DataFrame, n: int) -> pd.Series[str]:
     place = roads.groupby("cluster").cumcount()
     first = roads[place == 0].set_index("cluster")["label"]
     second = roads[place == 1].set_index("cluster")["label"]
-    names = first.reindex(second.index).str.cat(second, sep=" × ")
+    names = first.reindex(second.index).str.cat(second, sep=_CROSSES)
     return names.reindex(range(n)).astype("str").reset_index(drop=True)
 
 
@@ -272,8 +275,7 @@ def _locate(
     for k in (0, 1):
         ring_mean = np.bincount(of_ring, weight * middle[:, k], n) / ring_length
         mean[k] = np.where(roundabouts, ring_mean, mean[k])
-    points: NDArray[np.object_] = shapely.points(mean[0], mean[1])
-    return points
+    return np.asarray(shapely.points(mean[0], mean[1]), dtype=object)
 
 
 def _to_nullable(cluster: NDArray[np.int64]) -> pd.Series[int]:

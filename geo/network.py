@@ -43,11 +43,13 @@ logger = logging.getLogger(__name__)
 
 _LAYERS = ("segments", "nodes", "intersections", "places")
 _SUMMARY_FILE = "network.json"
-_SEGMENT_COLUMNS = (
-    "segment_id u v intersection_u intersection_v osm_way_id name name_km ref highway road_class "
-    "is_link maxspeed_kmh lit lanes surface surface_class oneway is_bridge is_tunnel "
-    "is_roundabout layer is_internal component province district length_m geometry"
-).split()
+_SEGMENT_COLUMNS = [
+    *("segment_id", "u", "v", "intersection_u", "intersection_v", "osm_way_id"),
+    *("name", "name_km", "ref", "highway", "road_class", "is_link", "maxspeed_kmh", "lit"),
+    *("lanes", "surface", "surface_class", "oneway", "is_bridge", "is_tunnel"),
+    *("is_roundabout", "layer", "is_internal", "component", "province", "district"),
+    *("length_m", "geometry"),
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -345,7 +347,9 @@ def _choose_lines_crs(crs: object | None, shapes: gpd.GeoSeries) -> CRS:
     if shapes.crs is None:
         raise CrsError.unknown("lines")
     if crs is None and is_metric(shapes.crs):
-        return shapes.crs
+        # The same system may come without its name; the EPSG entry reads better.
+        number = shapes.crs.to_epsg(min_confidence=25)
+        return CRS(shapes.crs) if number is None else CRS.from_epsg(number)
     west, south, east, north = shapes.to_crs(WGS84).total_bounds
     return _choose_crs(crs, np.array([west, east]), np.array([south, north]))
 

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import geopandas as gpd
 import numpy as np
@@ -23,7 +23,14 @@ from core.vocabulary import RoadClass
 from geo import osm_tags
 from geo.crs import WGS84
 
-__all__ = ["OSM_SUFFIXES", "OsmRoads", "read_osm", "require_road_classes", "type_way_tags"]
+__all__ = [
+    "OSM_SUFFIXES",
+    "OsmRoads",
+    "read_generator",
+    "read_osm",
+    "require_road_classes",
+    "type_way_tags",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +111,22 @@ def read_osm(
     return reader.collect(road_classes)
 
 
+def read_generator(path: Path) -> str:
+    """Return what a file says made it; "" when it does not say.
+
+    Raises
+    ------
+    DataSourceError
+        As `read_osm`.
+    """
+    _require_file(path)
+    try:
+        with osmium.io.Reader(str(path), osmium.osm.NOTHING) as reader:
+            return str(reader.header().get("generator", ""))
+    except RuntimeError as error:
+        raise DataSourceError.unreadable(path, _explain(error)) from error
+
+
 def require_road_classes(road_classes: Iterable[str]) -> None:
     """Check that every class is a word of the vocabulary.
 
@@ -180,14 +203,16 @@ class _Reader:
         store = osmium.index.create_map("sparse_mem_array")
         factory = osmium.geom.WKBFactory()
         everything = osmium.geom.use_nodes.ALL
-        processor = osmium.FileProcessor(str(path), kinds).with_locations(store)
+        processor = osmium.FileProcessor(str(path), kinds)
+        processor.with_locations(cast(Any, store))  # typed as text, takes a table as well
         processor.with_filter(osmium.filter.KeyFilter("highway", "place"))
-        for item in processor:
-            if item.is_node():
-                self._take_node(item)
+        for entity in processor:
+            if isinstance(entity, osmium.osm.Node):
+                self._take_node(entity)
                 continue
-            tags = item.tags.get
-            if tags("highway") is None:
+            item = cast(osmium.osm.Way, entity)
+            tags = item.tags
+            if tags.get("highway") is None:
                 continue
             self.n_read += 1
             if self.n_read % 20_000 == 0:
@@ -205,7 +230,7 @@ class _Reader:
         if self.late:
             self._read_late(path, store)
 
-    def _take_node(self, node: Any) -> None:
+    def _take_node(self, node: osmium.osm.Node) -> None:
         if node.tags.get("highway") == "traffic_signals":
             self.signals.append(node.id)
         kind = node.tags.get("place")
@@ -216,18 +241,20 @@ class _Reader:
                 spot = (node.location.lon, node.location.lat)
                 self.places.append((name, get("name:km"), kind, get("population"), *spot))
 
-    def _take_way(self, way_id: int, refs: list[int], get: Any) -> None:
+    def _take_way(self, way_id: int, refs: list[int], tags: osmium.osm.TagList) -> None:
         self.way_id.append(way_id)
         self.size.append(len(refs))
         self.ref.extend(refs)
+        get = tags.get
         for key, column in self.tags.items():
             column.append(get(key))
 
-    def _read_late(self, path: Path, store: Any) -> None:
+    def _read_late(self, path: Path, store: osmium.index.LocationTable) -> None:
         """Read again the ways that came before their nodes, or lack some of them."""
         late = set(self.late)
         processor = osmium.FileProcessor(str(path), osmium.osm.WAY)
-        for item in processor.with_filter(osmium.filter.KeyFilter("highway")):
+        for entity in processor.with_filter(osmium.filter.KeyFilter("highway")):
+            item = cast(osmium.osm.Way, entity)
             if item.id not in late:
                 continue
             runs = _known_runs([node.ref for node in item.nodes], store)
@@ -235,7 +262,7 @@ class _Reader:
                 self.skipped["its nodes are not in the file"] += 1
             for refs, spots in runs:
                 self.wkb += spots.tobytes()
-                self._take_way(item.id, refs, item.tags.get)
+                self._take_way(item.id, refs, item.tags)
             self.n_read += max(len(runs) - 1, 0)
 
     def collect(self, road_classes: Sequence[str]) -> OsmRoads:
@@ -262,7 +289,9 @@ class _Reader:
         )
 
 
-def _known_runs(refs: list[int], store: Any) -> list[tuple[list[int], NDArray[np.float64]]]:
+def _known_runs(
+    refs: list[int], store: osmium.index.LocationTable
+) -> list[tuple[list[int], NDArray[np.float64]]]:
     """Cut a way where nodes are missing; keep the runs of two or more known ones."""
     runs: list[tuple[list[int], NDArray[np.float64]]] = []
     known: list[int] = []
@@ -279,7 +308,7 @@ def _known_runs(refs: list[int], store: Any) -> list[tuple[list[int], NDArray[np
     return runs
 
 
-def _locate(ref: int | None, store: Any) -> tuple[float, float] | None:
+def _locate(ref: int | None, store: osmium.index.LocationTable) -> tuple[float, float] | None:
     if ref is None:
         return None
     try:

@@ -57,8 +57,10 @@ ROAD_CLASS_OF_HIGHWAY: Final[Mapping[str, str]] = {
 }
 
 PLACE_KINDS: Final = frozenset(
-    "city town village hamlet isolated_dwelling suburb quarter neighbourhood borough locality "
-    "municipality farm".split()
+    [
+        *("city", "town", "village", "hamlet", "isolated_dwelling", "farm", "locality"),
+        *("borough", "suburb", "quarter", "neighbourhood", "municipality"),
+    ]
 )
 
 _PAVED = (
@@ -93,7 +95,9 @@ _SPEED = re.compile(r"^\s*(\d+(?:[.,]\d+)?)\s*(km/?h|kmh|kph|mph)?\s*$", re.IGNO
 _WALKING_SPEED_KMH = 5.0
 
 
-def _map_distinct(column: pd.Series, parse: Callable[[str], Any], missing: Any) -> NDArray[Any]:
+def _map_distinct(
+    column: pd.Series, parse: Callable[[str], str | float], missing: str | float
+) -> NDArray[Any]:
     """Apply `parse` to each distinct text of a column and spread the results."""
     codes, distinct = pd.factorize(column)
     values = [parse(str(text)) for text in distinct]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,10 +106,11 @@ def _as_text(column: pd.Series) -> pd.Series:
     if pd.api.types.is_bool_dtype(column.dtype):
         return column.map({True: "yes", False: "no"}).astype(object)
     if pd.api.types.is_float_dtype(column.dtype):
-        texts = [None if np.isnan(value) else f"{value:g}" for value in column.to_numpy(float)]
-        return pd.Series(texts, index=column.index, dtype=object)
+        numbers = [None if np.isnan(value) else f"{value:g}" for value in column.to_numpy(float)]
+        return pd.Series(numbers, index=column.index, dtype=object)
     texts = column.astype("str").astype(object)
-    return texts.where(column.notna(), None)
+    known: pd.Series[Any] = texts.where(column.notna(), None)
+    return known
 
 
 def clip_roads(

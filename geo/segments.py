@@ -188,11 +188,12 @@ def _take_attributes(roads: RoadLines, chains: Chains, chain: NDArray[np.int64])
 def _label_components(
     u: NDArray[np.int64], v: NDArray[np.int64], length: NDArray[np.float64], n_nodes: int
 ) -> NDArray[np.int64]:
-    """Number the connected parts by falling length, 0 for the longest."""
+    """Give each segment its connected part, numbered by falling length, 0 for the longest."""
     links = coo_array((np.ones(len(u), dtype=np.int8), (u, v)), shape=(n_nodes, n_nodes))
     n_parts, label = connected_components(links, directed=False)
     part = label[u]
     total = np.bincount(part, weights=length, minlength=n_parts)
     rank = np.empty(n_parts, dtype=np.int64)
     rank[np.lexsort([np.arange(n_parts), -total])] = np.arange(n_parts)
-    return rank[part]
+    component: NDArray[np.int64] = rank[part]
+    return component

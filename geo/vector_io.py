@@ -34,6 +34,7 @@ _DRIVERS: Final = {
     ".shp": "ESRI Shapefile",
     ".fgb": "FlatGeobuf",
 }
+_ALWAYS_WGS84 = (".geojson", ".json", ".topojson")  # by their standards
 _LON_NAMES = ("lon", "longitude", "lng", "long", "x")
 _LAT_NAMES = ("lat", "latitude", "y")
 _WKT_NAMES = ("wkt", "geometry", "geom", "the_geom")
@@ -79,9 +80,9 @@ def read_layer(path: Path, *, crs: object | None = None) -> GeoDataFrame:
     else:
         frame = _read_gdal(path)
     if frame.crs is None:
-        if crs is None:
+        if crs is None and suffix not in _ALWAYS_WGS84:
             raise CrsError.unknown(str(path))
-        frame = frame.set_crs(parse_crs(crs))
+        frame = frame.set_crs(WGS84 if crs is None else parse_crs(crs))
     return frame.reset_index(drop=True)
 
 
@@ -269,7 +270,7 @@ def _read_table(path: Path, crs: object | None) -> GeoDataFrame:
         raise TableError.missing_columns(str(path), missing, [str(name) for name in frame])
     x = pd.to_numeric(frame[lon], errors="coerce").to_numpy(float)
     y = pd.to_numeric(frame[lat], errors="coerce").to_numpy(float)
-    points = shapely.points(x, y)
+    points = np.asarray(shapely.points(x, y), dtype=object)
     points[~(np.isfinite(x) & np.isfinite(y))] = None
     return GeoDataFrame(frame, geometry=points, crs=system)
 

@@ -1,0 +1,174 @@
+"""OSM extract to simplified, projected network: this project beside osmnx.
+
+Run as `python -m benchmarks.bench_network FILE.osm.pbf [--repeats N]`. Both read the same
+ways (every road class, areas left out), each in a process of its own; osmnx gets them as
+`.osm` XML, the only format it reads. Printed as JSON: seconds of the work without imports,
+seconds of the whole process, its peak memory, the ratios, and how the answers compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--worker", choices=["ours", "osmnx"])
+    parser.add_argument("--answer", type=Path)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        work(arguments.worker, arguments.file, arguments.answer)
+        return
+    print(json.dumps(compare(arguments.file, arguments.repeats), indent=2))
+
+
+def compare(path: Path, repeats: int) -> dict[str, object]:
+    """Time both in turns, then compare what they answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        xml = Path(folder) / "roads.osm"
+        write_roads_as_xml(path, xml)
+        files = {"ours": path, "osmnx": xml}
+        answers = {name: Path(folder) / f"{name}.json" for name in files}
+        runs: dict[str, list[dict[str, float]]] = {name: [] for name in files}
+        for _ in range(repeats):
+            for name, file in files.items():
+                runs[name].append(run_worker(name, file, answers[name]))
+        ours, theirs = (json.loads(answers[name].read_text()) for name in ("ours", "osmnx"))
+    best = {
+        name: {key: statistics.median(run[key] for run in some) for key in some[0]}
+        for name, some in runs.items()
+    }
+    return {
+        "file": path.name,
+        "repeats": repeats,
+        **best,
+        "times_faster": round(best["osmnx"]["work_s"] / best["ours"]["work_s"], 1),
+        "memory_share": round(best["ours"]["peak_mb"] / best["osmnx"]["peak_mb"], 2),
+        "answers": compare_answers(ours, theirs),
+    }
+
+
+def compare_answers(ours: dict, theirs: dict) -> dict[str, object]:
+    """Say how far the two networks are the same."""
+    a, b = set(ours["junctions"]), set(theirs["junctions"])
+    return {
+        "length_km": {"ours": ours["length_km"], "osmnx": theirs["length_km"]},
+        "projected_length_km": {
+            "ours": ours["projected_length_km"],
+            "osmnx": theirs["projected_length_km"],
+        },
+        "projected_difference_m": round(
+            1000 * abs(ours["projected_length_km"] - theirs["projected_length_km"]), 6
+        ),
+        "junctions": {"both": len(a & b), "only_ours": len(a - b), "only_osmnx": len(b - a)},
+        "examples": {"only_ours": sorted(a - b)[:5], "only_osmnx": sorted(b - a)[:5]},
+        "crs": {"ours": ours["crs"], "osmnx": theirs["crs"]},
+    }
+
+
+def run_worker(name: str, file: Path, answer: Path) -> dict[str, float]:
+    start = time.perf_counter()
+    command = [sys.executable, "-m", "benchmarks.bench_network", str(file)]
+    output = subprocess.run(
+        [*command, "--worker", name, "--answer", str(answer)],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+    ).stdout
+    return {**json.loads(output), "process_s": round(time.perf_counter() - start, 2)}
+
+
+def work(name: str, file: Path, answer: Path) -> None:
+    build = build_ours if name == "ours" else build_with_osmnx
+    result, work_s = build(file)
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+    answer.write_text(json.dumps(result()))
+    print(json.dumps({"work_s": round(work_s, 2), "peak_mb": round(peak_mb)}))
+
+
+def build_ours(file: Path):
+    from core.vocabulary import RoadClass
+    from geo.network import build_network_from_osm
+
+    start = time.perf_counter()
+    network = build_network_from_osm(
+        file,
+        road_classes=[word.value for word in RoadClass],
+        max_segment_length_m=float("inf"),
+        intersection_tolerance_m=15.0,
+    )
+    seconds = time.perf_counter() - start
+
+    def answer() -> dict[str, object]:
+        nodes = network.nodes
+        return {
+            "length_km": measure_geodesic_km(network.segments),
+            "projected_length_km": float(network.segments["length_m"].sum() / 1000),
+            "junctions": nodes.loc[nodes["degree"] != 2, "osm_node_id"].tolist(),
+            "crs": network.segments.crs.to_string(),
+        }
+
+    return answer, seconds
+
+
+def build_with_osmnx(file: Path):
+    import osmnx
+
+    start = time.perf_counter()
+    graph = osmnx.graph_from_xml(file, bidirectional=True, retain_all=True)
+    projected = osmnx.project_graph(graph)
+    seconds = time.perf_counter() - start
+
+    def answer() -> dict[str, object]:
+        undirected = osmnx.convert.to_undirected(projected)
+        edges = osmnx.graph_to_gdfs(undirected, nodes=False)
+        ends = dict.fromkeys(undirected.nodes, 0)
+        for u, v in undirected.edges():
+            ends[u] += 1
+            ends[v] += 1
+        return {
+            "length_km": measure_geodesic_km(edges),
+            "projected_length_km": float(edges.geometry.length.sum() / 1000),
+            "junctions": [node for node, count in ends.items() if count != 2],
+            "crs": edges.crs.to_string(),
+        }
+
+    return answer, seconds
+
+
+def measure_geodesic_km(lines) -> float:
+    from pyproj import Geod
+
+    geod = Geod(ellps="WGS84")
+    shapes = lines.geometry.to_crs(4326)
+    return sum(geod.geometry_length(line) for line in shapes) / 1000
+
+
+def write_roads_as_xml(path: Path, xml: Path) -> None:
+    """Write the ways that are roads, with their nodes, as .osm XML."""
+    import osmium
+
+    from geo.osm_tags import ROAD_CLASS_OF_HIGHWAY
+
+    with osmium.BackReferenceWriter(str(xml), str(path), overwrite=True) as writer:
+        ways = osmium.FileProcessor(str(path), osmium.osm.WAY)
+        for way in ways.with_filter(osmium.filter.KeyFilter("highway")):
+            highway = way.tags["highway"].removesuffix("_link")
+            if highway in ROAD_CLASS_OF_HIGHWAY and way.tags.get("area") != "yes":
+                writer.add(way)
+
+
+if __name__ == "__main__":
+    main()
