@@ -98,14 +98,16 @@ class Choice:
     @classmethod
     def empty(cls, size: int) -> Self:
         """Nothing chosen yet."""
-        integers = {"segment", "intersection", "runner_up_segment", "runner_up_intersection"}
         return cls(
-            **{
-                field.name: np.full(size, -1, dtype=np.int64)
-                if field.name in integers
-                else np.full(size, np.nan)
-                for field in fields(cls)
-            }
+            segment=np.full(size, -1),
+            intersection=np.full(size, -1),
+            offset=np.full(size, np.nan),
+            distance=np.full(size, np.nan),
+            intersection_distance=np.full(size, np.nan),
+            runner_up_segment=np.full(size, -1),
+            runner_up_intersection=np.full(size, -1),
+            runner_up_distance=np.full(size, np.nan),
+            runner_up_excess=np.full(size, np.nan),
         )
 
     def fill(self, rows: IntArray, part: Choice) -> None:
@@ -191,7 +193,7 @@ def _find_touched(segments: gpd.GeoDataFrame, intersections: gpd.GeoDataFrame) -
 
 
 def _number_chains(segments: gpd.GeoDataFrame, touched: IntArray) -> IntArray:
-    """Number the runs of segments joined at nodes that are no intersection."""
+    """Give a number to each run of segments joined at nodes that are no intersection."""
     nodes = segments[["u", "v"]].to_numpy(dtype=np.int64)
     is_free = touched < 0
     line, _ = np.nonzero(is_free)
@@ -200,7 +202,8 @@ def _number_chains(segments: gpd.GeoDataFrame, touched: IntArray) -> IntArray:
     size = n_lines + (int(node.max()) + 1 if len(node) else 0)
     graph = coo_array((np.ones(len(line)), (line, n_lines + node)), shape=(size, size))
     _, labels = connected_components(graph, directed=False)
-    return labels[:n_lines].astype(np.int64)
+    chain: IntArray = labels[:n_lines].astype(np.int64)
+    return chain
 
 
 def _build_footprints(

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from core.errors import InputError, TableError
 from core.progress import Progress, no_progress
-from core.vocabulary import Light, LocationQuality, SiteType, YesNoUnknown
+from core.vocabulary import Light, LocationQuality, RoadUser, SiteType, YesNoUnknown
 from geo.candidates import Choice, PlacingRules, SiteIndex, build_site_index, choose_sites
 from geo.coordinates import check_coordinates
 from geo.crs import require_same_metric_crs, require_unique
@@ -45,12 +45,7 @@ CHUNK_SIZE = 50_000
 ON_ROAD_M = 15.0  # half a wide avenue and the error of a phone's GPS
 COARSE_DECIMALS = 3  # of a degree: about 100 m
 DARK_FROM_HOUR, DARK_UNTIL_HOUR = 18, 6
-MOTOR_VEHICLES = frozenset(
-    """
-    motorcycle_driver motorcycle_passenger motorcycle_trailer car van bus
-    open_truck_with_people other_truck farm_vehicle
-    """.split()
-)
+MOTOR_VEHICLES = frozenset(RoadUser) - {RoadUser.PEDESTRIAN, RoadUser.BICYCLE, RoadUser.OTHER}
 
 
 def place_crashes(
@@ -141,7 +136,7 @@ def place_crashes(
     result["location_quality"] = _grade(crashes, result, checked.is_usable, is_corrected)
     result["lixel_id"] = _find_lixels(lixels, result)
     result["is_dark"] = _find_darkness(crashes)
-    geometry = shapely.points(checked.xy)
+    geometry = np.asarray(shapely.points(checked.xy), dtype=object)
     geometry[~np.isfinite(checked.xy).all(axis=1)] = shapely.from_wkt("POINT EMPTY")
     kept = crashes.drop(columns=[*result, "geometry"], errors="ignore")
     columns = pd.DataFrame(result, index=crashes.index)
@@ -189,11 +184,13 @@ def _describe(
     reason[~is_placed & pd.isna(reason)] = far
     segment_id = _take(sites.segment_id, choice.segment)
     intersection_id = _take(sites.intersection_id, choice.intersection)
-    site_type = np.where(at_intersection, SiteType.INTERSECTION.value, SiteType.SEGMENT.value)
+    site_type = np.full(len(is_placed), None, dtype=object)
+    site_type[is_placed] = SiteType.SEGMENT.value
+    site_type[at_intersection] = SiteType.INTERSECTION.value
     is_ambiguous = choice.runner_up_excess <= rules.ambiguity_margin_m + 1e-9
     return {
         "site_id": _name_sites(choice.segment, choice.intersection, sites),
-        "site_type": pd.array(np.where(is_placed, site_type, None), dtype="str"),
+        "site_type": pd.array(site_type, dtype="str"),
         "segment_id": segment_id,
         "intersection_id": intersection_id,
         "offset_m": choice.offset,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -33,11 +32,13 @@ _LETTER_DIGIT = re.compile(r"(?<=[^\W\d])(?=\d)")
 _SPACES = re.compile(r"\s+")
 _LATIN_MARKS = range(0x0300, 0x0370)
 _GENERIC = frozenset(
-    """
-    street st str road rd avenue ave av boulevard blvd bvd bd lane ln drive highway hwy way
-    rua r avenida travessa trav tv estrada estr praca pca largo lgo beco bc rodovia rod
-    rue chemin route no number numero the of de da do dos das du des la le
-    """.split()
+    [
+        *("street", "st", "str", "road", "rd", "avenue", "ave", "av", "boulevard", "blvd", "bvd"),
+        *("bd", "lane", "ln", "drive", "highway", "hwy", "way", "rua", "r", "avenida", "travessa"),
+        *("trav", "tv", "estrada", "estr", "praca", "pca", "largo", "lgo", "beco", "bc"),
+        *("rodovia", "rod", "rue", "chemin", "route", "no", "number", "numero"),
+        *("the", "of", "de", "da", "do", "dos", "das", "du", "des", "la", "le"),
+    ]
 )
 
 
@@ -103,7 +104,7 @@ class RoadNames:
         self._names: list[frozenset[str]] = names
 
     def match(
-        self, reported: Sequence[object], which: NDArray[np.int64], segment: NDArray[np.int64]
+        self, reported: NDArray[np.object_], which: NDArray[np.int64], segment: NDArray[np.int64]
     ) -> NDArray[np.bool_]:
         """Tell for pairs of a reported name and a segment whether they are the same road.
 
@@ -116,8 +117,7 @@ class RoadNames:
         segment
             Position of each pair's segment, shape (n_pairs,).
         """
-        names = pd.Series(reported, dtype=object)
-        codes, unique = pd.factorize(names)  # -1 for null
+        codes, unique = pd.factorize(reported)  # -1 for null
         plain = [normalise_road_name(str(name)) for name in unique]
         pair = codes[which].astype(np.int64) * len(self._names) + self._group[segment]
         todo, back = np.unique(pair, return_inverse=True)
