@@ -68,7 +68,7 @@ def compute_hauer_effect(
 
     References
     ----------
-    Hauer, E. (1997). Observational Before-After Studies in Road Safety, equations 6.3-6.4.
+    Hauer, E. (1997). Observational Before-After Studies in Road Safety, chapters 6-7.
     """
     if expected <= 0:
         return math.nan, math.nan

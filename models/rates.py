@@ -160,7 +160,7 @@ def compute_critical_rate(
 
     References
     ----------
-    AASHTO (2010). Highway Safety Manual, 1st ed., equation 4-11.
+    AASHTO (2010). Highway Safety Manual, 1st ed., chapter 4.
     """
     mean = np.asarray(mean_rate, dtype=np.float64)
     base = np.asarray(exposure, dtype=np.float64)

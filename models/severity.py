@@ -80,7 +80,7 @@ def compute_epdo(
 
     References
     ----------
-    AASHTO (2010). Highway Safety Manual, 1st ed., section 4.4.2.4.
+    AASHTO (2010). Highway Safety Manual, 1st ed., chapter 4.
     """
     for word, weight in epdo_weights.items():
         if not (np.isfinite(weight) and weight > 0):
