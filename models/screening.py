@@ -23,6 +23,7 @@ __all__ = [
     "ScanResult",
     "adjust_fdr",
     "compute_expected_per_lixel",
+    "compute_negative_binomial_upper_tail",
     "compute_poisson_upper_tail",
     "estimate_overdispersion",
     "scan_windows",
@@ -142,6 +143,51 @@ def compute_poisson_upper_tail(n: ArrayLike, expected: ArrayLike) -> FloatArray:
         message = "expected: is 0 where crashes were counted; take the mean over those crashes too."
         raise InputError(message)
     tail = special.gammainc(np.maximum(counts, 1.0), mean)
+    return np.asarray(np.where(counts > 0, tail, 1.0), dtype=np.float64)
+
+
+def compute_negative_binomial_upper_tail(
+    n: ArrayLike, expected: ArrayLike, *, overdispersion_k: float
+) -> FloatArray:
+    """Compute P(X >= n) for X negative binomial: mean mu, variance mu + k·mu².
+
+    Asks whether a count is unusual even among places that differ from one another, when
+    `overdispersion_k` is estimated from them (`estimate_overdispersion`). With k = 0 it
+    is the Poisson tail.
+
+    Parameters
+    ----------
+    n
+        Counts, shape (n_sites,).
+    expected
+        Means, > 0 wherever something was counted, same shape.
+    overdispersion_k
+        Overdispersion [-], >= 0.
+
+    Returns
+    -------
+    p_value
+        Shape (n_sites,); 1 where n is 0.
+
+    Raises
+    ------
+    InputError
+        As `compute_poisson_upper_tail`, or if `overdispersion_k` is negative.
+
+    References
+    ----------
+    Johnson, N., Kemp, A. & Kotz, S. (2005). Univariate Discrete Distributions, 5.6: the
+    tail is the regularised incomplete beta function I_x(n, 1/k), x = k·mu/(1 + k·mu).
+    """
+    if not overdispersion_k >= 0:
+        message = f"overdispersion_k is {overdispersion_k}; it must be 0 or more."
+        raise InputError(message)
+    poisson = compute_poisson_upper_tail(n, expected)
+    if overdispersion_k == 0:
+        return poisson
+    counts = np.asarray(n, dtype=np.float64)
+    scaled = overdispersion_k * np.asarray(expected, dtype=np.float64)
+    tail = special.betainc(np.maximum(counts, 1.0), 1 / overdispersion_k, scaled / (1 + scaled))
     return np.asarray(np.where(counts > 0, tail, 1.0), dtype=np.float64)
 
 

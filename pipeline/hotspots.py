@@ -78,6 +78,7 @@ def describe_hotspots(
     ).drop(columns="n_crashes")
     table = counts.join(summary).assign(
         number=numbers,
+        q_spread=grouped["q_spread"].min(),
         n_segments=grouped["segment_id"].nunique(),
         road_class=grouped["road_class"].agg(find_commonest),
         province=grouped["province"].agg(find_commonest),

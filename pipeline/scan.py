@@ -14,7 +14,9 @@ from core.units import M_PER_KM
 from models.hotspots import grow_hotspots, keep_hotspots
 from models.screening import (
     OverdispersionEstimate,
+    adjust_fdr,
     compute_expected_per_lixel,
+    compute_negative_binomial_upper_tail,
     estimate_overdispersion,
     scan_windows,
 )
@@ -81,6 +83,15 @@ def scan_lixels(
         labels[labels >= 0], weights=n_crashes[labels >= 0], minlength=labels.max(initial=-1) + 1
     )
     labels = keep_hotspots(labels, n_inside >= min_crashes)
+    windows_with_road = result.expected_window > 0
+    dispersion = estimate_overdispersion(
+        result.n_window[windows_with_road], result.expected_window[windows_with_road]
+    )
+    p_spread = compute_negative_binomial_upper_tail(
+        result.n_window,
+        result.expected_window,
+        overdispersion_k=dispersion.overdispersion_k,
+    )
     scanned = lixels.assign(
         n_crashes=n_crashes,
         expected=expected,
@@ -90,10 +101,7 @@ def scan_lixels(
         rate_ratio=result.rate_ratio,
         p_value=result.p_value,
         q_value=result.q_value,
+        q_spread=adjust_fdr(p_spread),
         is_significant=is_significant,
-    )
-    windows_with_road = result.expected_window > 0
-    dispersion = estimate_overdispersion(
-        result.n_window[windows_with_road], result.expected_window[windows_with_road]
     )
     return Scan(lixels=scanned, labels=labels, dispersion=dispersion)
