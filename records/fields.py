@@ -1,0 +1,232 @@
+"""What each kind of record holds: one list of fields per kind, used by everything else.
+
+The database tables, the reading of files, the checks and the frames handed to the
+pipeline are all made from these lists, so a field is described in one place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from core.errors import InputError
+
+__all__ = ["KINDS", "Field", "FieldType", "Kind", "find_kind"]
+
+
+class FieldType(StrEnum):
+    """How a field is read, stored and handed on."""
+
+    TEXT = "text"
+    WORD = "word"  # one word of a code book
+    WORDS = "words"  # words of a code book joined by ";", sorted
+    COUNT = "count"  # whole number, 0 or more
+    NUMBER = "number"  # any finite number
+    MOMENT = "moment"  # local date and time
+    DATE = "date"
+    TRUTH = "truth"  # true, false or not known
+    DEGREES = "degrees"
+
+
+class IfUnknown(StrEnum):
+    """What to do with a row whose word is in no code book."""
+
+    REJECT = "reject"  # the record would be wrong without it
+    KEEP = "keep"  # keep the record, put the fall-back word, and say so
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One column of one kind of record."""
+
+    name: str
+    type: FieldType = FieldType.TEXT
+    codebook: str = ""
+    is_required: bool = False
+    aliases: tuple[str, ...] = ()
+    fallback: str | None = None  # the word for missing or unknown
+    if_unknown: IfUnknown = IfUnknown.KEEP
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of record: its fields and what tells two records apart.
+
+    Notes
+    -----
+    `key` names the field with the source's own identifier. Where `key_is_per_source`
+    the same identifier from two sources means two records (a crash number of the police
+    and one of an insurer); otherwise it means one (a factory is a factory). Where
+    `can_make_key`, a row without identifier gets one made from its content.
+    """
+
+    name: str
+    key: str
+    fields: tuple[Field, ...]
+    key_is_per_source: bool = False
+    can_make_key: bool = False
+    key_aliases: tuple[str, ...] = ()
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Names of the fields, the key left out."""
+        return tuple(field.name for field in self.fields)
+
+
+LON = Field(
+    "lon", FieldType.DEGREES, aliases=("longitude", "lng", "long", "x", "gps_lon", "geometry_lon")
+)
+LAT = Field("lat", FieldType.DEGREES, aliases=("latitude", "y", "gps_lat", "geometry_lat"))
+
+
+def _yes_no(name: str) -> Field:
+    return Field(name, FieldType.WORD, codebook="yes_no_unknown", fallback="unknown")
+
+
+CRASH = Kind(
+    name="crash",
+    key="source_id",
+    key_is_per_source=True,
+    can_make_key=True,
+    key_aliases=("crash_ref", "crash_number", "report_number", "reference"),
+    fields=(
+        Field(
+            "occurred_at",
+            FieldType.MOMENT,
+            is_required=True,
+            aliases=("date_time", "datetime", "crash_date", "date"),
+        ),
+        Field("has_time", FieldType.TRUTH),
+        LON,
+        LAT,
+        Field("place_note"),
+        Field("road_name", aliases=("road", "street")),
+        Field("village"),
+        Field("district"),
+        Field("province"),
+        Field("severity", FieldType.WORD, codebook="severity", if_unknown=IfUnknown.REJECT),
+        Field("n_killed", FieldType.COUNT, aliases=("killed", "deaths", "fatalities")),
+        Field("n_serious", FieldType.COUNT, aliases=("serious", "seriously_injured")),
+        Field("n_slight", FieldType.COUNT, aliases=("slight", "slightly_injured")),
+        Field("n_vehicles", FieldType.COUNT, aliases=("vehicles",)),
+        Field("road_users", FieldType.WORDS, codebook="road_user"),
+        Field("light", FieldType.WORD, codebook="light", fallback="unknown"),
+        _yes_no("is_worker_commute"),
+        Field("factory_id", aliases=("factory",)),
+        Field("collision_type"),
+        Field("narrative", aliases=("description",)),
+    ),
+)
+FACTORY = Kind(
+    name="factory",
+    key="factory_id",
+    fields=(
+        Field("name", is_required=True, aliases=("factory_name",)),
+        LON,
+        LAT,
+        Field("place_note"),
+        Field("workers", FieldType.COUNT, aliases=("total_workers", "n_workers")),
+        Field("female_workers", FieldType.COUNT, aliases=("female", "n_female_workers")),
+        Field("shifts"),
+        Field("brands", aliases=("brand",)),
+        Field("province"),
+        Field("is_pilot", FieldType.TRUTH, aliases=("pilot",)),
+    ),
+)
+ORIGIN = Kind(
+    name="origin",
+    key="origin_id",
+    can_make_key=True,
+    fields=(
+        Field("factory_id", is_required=True, aliases=("factory",)),
+        Field("village"),
+        LON,
+        LAT,
+        Field("place_note"),
+        Field("workers", FieldType.COUNT, aliases=("n_workers",)),
+        *(
+            Field(f"share_{mode}", FieldType.NUMBER)
+            for mode in (
+                "pedestrian",
+                "bicycle",
+                "motorcycle_driver",
+                "motorcycle_passenger",
+                "motorcycle_trailer",
+                "car",
+                "van",
+                "bus",
+                "open_truck_with_people",
+                "other",
+            )
+        ),
+    ),
+)
+VEHICLE = Kind(
+    name="vehicle",
+    key="vehicle_id",
+    can_make_key=True,
+    fields=(
+        Field("factory_id", aliases=("factory",)),
+        Field("type", FieldType.WORD, codebook="road_user", aliases=("vehicle_type",)),
+        Field("seats", FieldType.COUNT),
+        Field("riders", FieldType.COUNT),
+        _yes_no("is_registered"),
+        _yes_no("is_insured"),
+        _yes_no("has_licence"),
+    ),
+)
+CASUALTY = Kind(
+    name="casualty",
+    key="casualty_id",
+    key_is_per_source=True,
+    can_make_key=True,
+    fields=(
+        Field("crash_source_id", is_required=True, aliases=("source_id", "crash_id", "crash")),
+        Field("sex", FieldType.WORD, codebook="sex", fallback="unknown"),
+        Field("age_band", FieldType.WORD, codebook="age_band", fallback="unknown"),
+        Field("road_user", FieldType.WORD, codebook="road_user"),
+        Field("helmet", FieldType.WORD, codebook="yes_no_unknown", fallback="unknown"),
+        Field("injury", FieldType.WORD, codebook="injury", if_unknown=IfUnknown.REJECT),
+        _yes_no("is_worker"),
+        Field("factory_id", aliases=("factory",)),
+    ),
+)
+INTERVENTION = Kind(
+    name="intervention",
+    key="intervention_id",
+    fields=(
+        Field("name", is_required=True),
+        Field("measure"),
+        Field("factories"),
+        Field("start_before", FieldType.DATE),
+        Field("start", FieldType.DATE),
+        Field("end", FieldType.DATE),
+        Field("end_after", FieldType.DATE),
+        Field("published_before", FieldType.COUNT),
+        Field("published_after", FieldType.COUNT),
+        Field("months_before", FieldType.NUMBER),
+        Field("months_after", FieldType.NUMBER),
+        Field("source"),
+        Field("citation"),
+        Field("notes"),
+    ),
+)
+
+KINDS: dict[str, Kind] = {
+    kind.name: kind for kind in (FACTORY, ORIGIN, VEHICLE, CRASH, CASUALTY, INTERVENTION)
+}
+
+
+def find_kind(name: str) -> Kind:
+    """Return the kind of record with this name.
+
+    Raises
+    ------
+    InputError
+        If there is no such kind; the message lists those there are.
+    """
+    try:
+        return KINDS[name]
+    except KeyError:
+        message = f"kind {name!r} is not known; use one of: {', '.join(KINDS)}."
+        raise InputError(message) from None

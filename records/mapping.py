@@ -1,0 +1,246 @@
+"""A mapping: how the columns and codes of one source become fields and words.
+
+A mapping is a YAML file. It says which column holds which field, which code means
+which word, how dates, decimals and coordinates are written, and which rows are no
+records. It holds data only: nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from core.errors import ConfigError
+from records.codebooks import list_words
+from records.fields import KINDS, FieldType, Kind
+
+__all__ = [
+    "Condition",
+    "Mapping",
+    "Pick",
+    "Rule",
+    "SkipRule",
+    "Variant",
+    "list_ready_mappings",
+    "load_mapping",
+]
+
+READY_FOLDER = Path(__file__).resolve().parents[1] / "data" / "mappings"
+MAX_BYTES = 1_000_000
+
+
+def _as_text(value: object) -> object:
+    """YAML reads 1, 1.5 and yes as numbers and truths; codes are compared as text."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _as_list(value: object) -> object:
+    return [value] if isinstance(value, str | int | float) else value
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Pick(_Strict):
+    """Which column or columns give a field; exactly one way."""
+
+    first: Texts = Field((), description="The first of these columns that is there and filled.")
+    sum: Texts = Field((), description="These columns added up; all must be numbers.")
+    join: Texts = Field((), description="The filled ones of these columns, one after the other.")
+    with_: str = Field(" × ", alias="with", description="What stands between joined columns.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum(bool(way) for way in (self.first, self.sum, self.join)) != 1:
+            message = "give exactly one of: first, sum, join"
+            raise ValueError(message)
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column this looks at."""
+        return self.first or self.sum or self.join
+
+
+def _as_pick(value: object) -> object:
+    if isinstance(value, str):
+        return {"first": [value]}
+    return {"first": value} if isinstance(value, list) else value
+
+
+class Condition(_Strict):
+    """What must hold in a row; with several columns, in one of them."""
+
+    columns: Texts = Field(description="Columns to look at.")
+    above: float | None = Field(None, description="The number is greater than this.")
+    equals: Texts = Field((), description="The text is one of these.")
+    filled: bool | None = Field(None, description="The cell is filled (or, if false, is not).")
+
+    @model_validator(mode="after")
+    def _one_test(self) -> Self:
+        if (self.above is not None) + bool(self.equals) + (self.filled is not None) != 1:
+            message = "give exactly one of: above, equals, filled"
+            raise ValueError(message)
+        return self
+
+
+class Rule(_Strict):
+    """A word for the rows in which a condition holds; without condition, for all others."""
+
+    word: Text
+    when: Condition | None = None
+
+
+class SkipRule(_Strict):
+    """Rows that are no records of this kind; counted as rejected with this reason."""
+
+    when: Condition
+    reason: str
+
+
+class Variant(_Strict):
+    """Other columns for files that have certain columns."""
+
+    has_columns: Texts
+    columns: dict[str, Annotated[Pick, BeforeValidator(_as_pick)]]
+
+
+class Mapping(_Strict):
+    """How one source's files become records of one kind."""
+
+    name: str = Field("", description="Short name; the file's name without suffix.")
+    title: str = Field("", description="What the source is, for people.")
+    kind: Literal["factory", "origin", "vehicle", "crash", "casualty", "intervention"] = "crash"
+    source: str = Field("", description="Who reports; identifiers are unique within a source.")
+    notes: str = Field("", description="What was decided and why; shown with the records.")
+    encoding: str = Field("", description="Override of the text encoding, e.g. cp1252.")
+    separator: Literal["", ",", ";", "\t", "|"] = Field("", description="Override.")
+    decimal: Literal[".", ","] = Field(".", description="Decimal mark of numbers.")
+    crs: int = Field(4326, description="EPSG code of the coordinates.")
+    date_formats: Texts = Field((), description="strptime formats; without, ISO 8601 only.")
+    midnight_is_missing: bool = Field(False, description="00:00 means that no time was noted.")
+    columns: dict[str, Annotated[Pick, BeforeValidator(_as_pick)]] = Field(
+        {}, description="Field: column, list of columns (first filled), or a way to pick."
+    )
+    optional: Texts = Field((), description="Fields whose columns a file may lack.")
+    id_columns: Texts = Field(
+        (), description="Columns that make the identifier; empty: the whole row."
+    )
+    constants: dict[str, Text] = Field({}, description="Field: the same text for every row.")
+    values: dict[str, dict[Text, Text]] = Field({}, description="Field: code → word.")
+    rules: dict[str, tuple[Rule, ...]] = Field({}, description="Field: the first rule that holds.")
+    road_users: dict[str, Condition] = Field(
+        {}, description="Road user: when it took part, from count or text columns."
+    )
+    skip: tuple[SkipRule, ...] = Field((), description="Rows that are no records.")
+    variants: tuple[Variant, ...] = Field((), description="Other columns for other files.")
+
+    @model_validator(mode="after")
+    def _speaks_of_known_fields(self) -> Self:
+        kind = KINDS[self.kind]
+        known = {kind.key, "time", *kind.field_names}
+        for part, names in (
+            ("columns", self.columns),
+            ("constants", self.constants),
+            ("values", self.values),
+            ("rules", self.rules),
+            *(("variants", variant.columns) for variant in self.variants),
+        ):
+            for name in names:
+                if name not in known:
+                    message = f"{part}.{name}: a {self.kind} has no field {name!r}"
+                    raise ValueError(message)
+        self._require_known_words(kind)
+        return self
+
+    def _require_known_words(self, kind: Kind) -> None:
+        """Refuse a word that is not in the vocabulary, wherever the mapping uses one."""
+        fields = {field.name: field for field in kind.fields if field.codebook}
+        used = [("values", name, word) for name, book in self.values.items()
+                for word in book.values()]  # fmt: skip
+        used += [("rules", name, rule.word) for name, rules in self.rules.items() for rule in rules]
+        used += [("constants", name, word) for name, word in self.constants.items()]
+        used += [("road_users", "road_users", word) for word in self.road_users]
+        for part, name, word in used:
+            if name not in fields or word == "":
+                continue
+            words = list_words(fields[name].codebook)
+            parts = word.split(";") if fields[name].type is FieldType.WORDS else [word]
+            bad = [one for one in parts if one not in words]
+            if bad:
+                message = f"{part}.{name}: {bad[0]!r} is not one of {', '.join(words)}"
+                raise ValueError(message)
+
+
+def list_ready_mappings() -> list[str]:
+    """Return the names of the mappings that come with the software."""
+    return sorted(path.stem for path in READY_FOLDER.glob("*.yaml"))
+
+
+def load_mapping(path_or_name: str | Path) -> Mapping:
+    """Read a mapping from a YAML file, or a ready one by its name.
+
+    Parameters
+    ----------
+    path_or_name
+        Path of a YAML file, or a name such as `porto_alegre`.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, it is not YAML, or a key or value is not allowed; the
+        message names the first one.
+    """
+    path = _find(path_or_name)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            message = f"{path}: larger than 1 MB, so it is no mapping; give the YAML file."
+            raise ConfigError(message)
+        values: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        message = f"{path}: the mapping cannot be read: {reason}; mend the file."
+        raise ConfigError(message) from error
+    if not isinstance(values, dict):
+        message = f"{path}: a mapping is made of 'key: value' lines; see data/mappings."
+        raise ConfigError(message)
+    try:
+        return Mapping.model_validate({"name": path.stem, **values})
+    except (ValidationError, TypeError) as error:
+        raise ConfigError(f"{path}: {_explain(error)}") from error
+
+
+def _find(path_or_name: str | Path) -> Path:
+    path = Path(path_or_name)
+    if path.is_file():
+        return path
+    ready = READY_FOLDER / f"{path_or_name}.yaml"
+    if path.name == str(path_or_name) and ready.is_file():
+        return ready
+    names = ", ".join(list_ready_mappings()) or "none"
+    message = (
+        f"mapping {str(path_or_name)!r}: no such file, nor a ready mapping (there is: {names})."
+    )
+    raise ConfigError(message)
+
+
+def _explain(error: ValidationError | TypeError) -> str:
+    """Say how many keys were refused and which is the first."""
+    if isinstance(error, TypeError):
+        return f"the mapping's keys must be texts ({error})."
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "mapping"
+    return (
+        f"{error.error_count()} key(s) of the mapping refused, first {key!r}: {first['msg']}; "
+        f"allowed keys: {', '.join(Mapping.model_fields)}."
+    )

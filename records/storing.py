@@ -1,0 +1,320 @@
+"""Write one import's records: new, changed, unchanged or repeated, each row counted once.
+
+- An identifier not yet recorded: **accepted**. If the record equals another one in
+  everything but the identifier, and both time and place are known, it is the same event
+  reported twice: **duplicate**, not stored.
+- An identifier already recorded by an earlier import: **unchanged** when the content is
+  equal, else **updated**: the later file wins for the fields it speaks of, the audit log
+  keeps the old values. A place that a person corrected stays.
+- An identifier again within the same file: **duplicate**; if its content differs, the
+  later row wins, and the audit log keeps the earlier values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+import pandas as pd
+import sqlalchemy as sa
+
+from records.fields import KINDS, Kind
+from records.schema import AUDIT, RECORDS, list_content_columns
+
+__all__ = ["Storing", "compute_content_hash", "compute_record_id"]
+
+LOOKUP_SIZE = 5_000
+MAX_HELD = 100_000
+PLACE_FIELDS = frozenset({"lon", "lat", "place_note"})
+SEPARATOR = "\x1f"
+_CRASH_COLUMNS = [one.name for one in list_content_columns(KINDS["crash"])]
+HAS_TIME, LON = _CRASH_COLUMNS.index("has_time"), _CRASH_COLUMNS.index("lon")
+Values = tuple[Any, ...]
+
+
+def compute_record_id(kind: str, area: str, source: str, key: str) -> str:
+    """Return the stable identifier of a record: the same row always gets the same one."""
+    text = SEPARATOR.join((kind, area, source, key))
+    return "r" + blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def compute_content_hash(values: Iterable[Any]) -> str:
+    """Return a digest of source and fields, in the order of the table; missing is empty.
+
+    The second value, the identifier, is left out.
+    """
+    texts = ["" if value is None else str(value) for value in values]
+    del texts[1]
+    text = SEPARATOR.join(texts)
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@dataclass(slots=True)
+class _Row:
+    record_id: str
+    content_hash: str
+    row_number: int
+    values: Values
+
+
+@dataclass(slots=True)
+class Storing:
+    """The state of one import while its batches are written."""
+
+    connection: sa.Connection
+    kind: Kind
+    area: str
+    import_id: int
+    imported_by: str
+    now: datetime
+    given: frozenset[str]  # fields the file speaks of
+    counts: Counter[str] = field(default_factory=Counter)
+    notes: Counter[str] = field(default_factory=Counter)
+    _seen: dict[str, str] = field(default_factory=dict)  # record → its content in this file
+    _twins: set[str] = field(default_factory=set)  # contents in this file
+    _held: dict[str, _Row] = field(default_factory=dict)  # differ from what is recorded
+    _uncounted: set[str] = field(default_factory=set)  # held, first row not counted yet
+    _updated: set[str] = field(default_factory=set)
+    _late_log: list[dict[str, Any]] = field(default_factory=list)
+    _is_first: bool = False
+
+    def __post_init__(self) -> None:
+        query = sa.select(self._table.c.record_id).where(self._table.c.area == self.area)
+        self._is_first = self.connection.execute(query.limit(1)).first() is None
+
+    @property
+    def _table(self) -> sa.Table:
+        return RECORDS[self.kind.name]
+
+    @property
+    def _columns(self) -> list[str]:
+        """Source, key and fields, in this order."""
+        return [one.name for one in list_content_columns(self.kind)]
+
+    def store(self, frame: pd.DataFrame, row_numbers: list[int]) -> None:
+        """Write accepted rows.
+
+        Parameters
+        ----------
+        frame
+            Columns `source`, key and fields, as `standardise_batch` returns them.
+        row_numbers
+            Line of each row in its file.
+        """
+        rows = self._make_rows(frame, row_numbers)
+        recorded = self._find_recorded([row.record_id for row in rows])
+        twins = self._find_twins(rows)
+        new: dict[str, _Row] = {}
+        for row in rows:
+            if row.record_id in self._seen:
+                self._take_again(row, new)
+            elif row.record_id in recorded:
+                self._take_recorded(row, recorded[row.record_id])
+            elif self._has_twin(row, twins):
+                self.counts["duplicates"] += 1
+                self.notes["same crash under another identifier"] += 1
+                continue
+            else:
+                self.counts["accepted"] += 1
+                new[row.record_id] = row
+            self._seen[row.record_id] = row.content_hash
+        self._insert(new.values())
+        if len(self._held) > MAX_HELD:
+            self._resolve_held()
+
+    def finish(self) -> None:
+        """Settle what was held back, and log every new record."""
+        self._resolve_held()
+        table = self._table
+        new = sa.select(
+            sa.literal(self.kind.name),
+            table.c.record_id,
+            sa.literal("insert"),
+            table.c.recorded_at,
+            sa.literal(self.imported_by),
+            table.c.first_import_id,
+            table.c.row_number,
+        ).where(table.c.first_import_id == self.import_id)
+        names = ("kind", "record_id", "action", "changed_at", "changed_by", "import_id")
+        self.connection.execute(sa.insert(AUDIT).from_select([*names, "row_number"], new))
+        if self._late_log:
+            self.connection.execute(sa.insert(AUDIT), self._late_log)
+
+    def _make_rows(self, frame: pd.DataFrame, row_numbers: list[int]) -> list[_Row]:
+        lists = [_to_plain(frame[name]) for name in self._columns]
+        kind, area, by_source = self.kind.name, self.area, self.kind.key_is_per_source
+        rows = []
+        for number, values in zip(row_numbers, zip(*lists, strict=True), strict=True):
+            source = values[0] if by_source else ""
+            record_id = compute_record_id(kind, area, source, values[1])
+            rows.append(_Row(record_id, compute_content_hash(values), number, values))
+        return rows
+
+    def _find_recorded(self, record_ids: list[str]) -> dict[str, str]:
+        """Return the content digests of those recorded by an earlier import."""
+        if self._is_first:
+            return {}
+        table = self._table
+        found: dict[str, str] = {}
+        for some in _in_parts([one for one in record_ids if one not in self._seen]):
+            query = sa.select(table.c.record_id, table.c.content_hash)
+            for one, two in self.connection.execute(query.where(table.c.record_id.in_(some))):
+                found[one] = two
+        return found
+
+    def _find_twins(self, rows: list[_Row]) -> set[str]:
+        """Return the contents that some recorded event has too."""
+        if self._is_first:
+            return set()
+        table = self._table
+        found: set[str] = set()
+        for some in _in_parts([row.content_hash for row in rows if self._is_told_apart(row)]):
+            query = sa.select(table.c.content_hash).where(
+                table.c.area == self.area, table.c.content_hash.in_(some)
+            )
+            found.update(self.connection.execute(query).scalars())
+        return found
+
+    def _is_told_apart(self, row: _Row) -> bool:
+        """Tell whether time and place are known, so that equal content means one event."""
+        if self.kind.name != "crash":
+            return False
+        return bool(row.values[HAS_TIME]) and row.values[LON] is not None
+
+    def _has_twin(self, row: _Row, recorded: set[str]) -> bool:
+        if not self._is_told_apart(row):
+            return False
+        if row.content_hash in recorded or row.content_hash in self._twins:
+            return True
+        self._twins.add(row.content_hash)
+        return False
+
+    def _take_recorded(self, row: _Row, content_hash: str) -> None:
+        if content_hash == row.content_hash:
+            self.counts["unchanged"] += 1
+        else:
+            self._held[row.record_id] = row
+            self._uncounted.add(row.record_id)
+
+    def _take_again(self, row: _Row, new: dict[str, _Row]) -> None:
+        """Count a repeated identifier; its later content wins."""
+        self.counts["duplicates"] += 1
+        if self._seen[row.record_id] == row.content_hash:
+            return
+        self.notes["same identifier again with other content; the later row was kept"] += 1
+        if row.record_id in new:
+            before = new[row.record_id]
+            old = _list_changes(self._columns, before.values, row.values)
+            self._late_log.append(self._log_entry(row, old))
+            new[row.record_id] = row
+        else:
+            self._held[row.record_id] = row
+
+    def _insert(self, rows: Iterable[_Row]) -> None:
+        names = self._columns
+        common: dict[str, Any] = {"area": self.area, "first_import_id": self.import_id}
+        if self.kind.name == "crash":
+            common["is_location_corrected"] = False
+        payload = [
+            {**dict(zip(names, row.values, strict=True)), **common, **self._stamp(row)}
+            for row in rows
+        ]
+        if payload:
+            self.connection.execute(sa.insert(self._table), payload)
+
+    def _stamp(self, row: _Row) -> dict[str, Any]:
+        return {
+            "record_id": row.record_id,
+            "content_hash": row.content_hash,
+            "import_id": self.import_id,
+            "row_number": row.row_number,
+            "recorded_at": self.now,
+        }
+
+    def _resolve_held(self) -> None:
+        """Update what differs from its record, field by field."""
+        held, self._held = self._held, {}
+        for some in _in_parts(list(held)):
+            query = sa.select(self._table).where(self._table.c.record_id.in_(some))
+            changes = []
+            log = []
+            for old in self.connection.execute(query).mappings():
+                row = self._merge(old, held[old["record_id"]])
+                is_changed = row.content_hash != old["content_hash"]
+                is_own = old["first_import_id"] == self.import_id
+                self._count_held(row.record_id, is_changed=is_changed, is_own=is_own)
+                if is_changed:
+                    changes.append({**dict(zip(self._columns, row.values, strict=True)),
+                                    **self._stamp(row), "which": row.record_id})  # fmt: skip
+                    before = tuple(old[name] for name in self._columns)
+                    entry = self._log_entry(row, _list_changes(self._columns, before, row.values))
+                    (self._late_log if is_own else log).append(entry)
+            if changes:
+                update = sa.update(self._table)
+                update = update.where(self._table.c.record_id == sa.bindparam("which"))
+                self.connection.execute(update, changes)
+            if log:
+                self.connection.execute(sa.insert(AUDIT), log)
+
+    def _merge(self, old: sa.RowMapping, row: _Row) -> _Row:
+        """Keep what the file does not speak of, and a place that a person corrected."""
+        silent = {name for name in self._columns[2:] if name not in self.given}
+        if old.get("is_location_corrected"):
+            silent |= PLACE_FIELDS
+        values = tuple(
+            old[name] if name in silent else value
+            for name, value in zip(self._columns, row.values, strict=True)
+        )
+        return _Row(row.record_id, compute_content_hash(values), row.row_number, values)
+
+    def _count_held(self, record_id: str, *, is_changed: bool, is_own: bool) -> None:
+        """Count the first row of a held record, unless that was done."""
+        if record_id in self._uncounted:
+            self._uncounted.discard(record_id)
+            self.counts["updated" if is_changed else "unchanged"] += 1
+        elif is_changed and not is_own and record_id not in self._updated:
+            self.counts["unchanged"] -= 1  # as counted before its later row came
+            self.counts["updated"] += 1
+        if is_changed:
+            self._updated.add(record_id)
+
+    def _log_entry(self, row: _Row, old: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "kind": self.kind.name,
+            "record_id": row.record_id,
+            "action": "update",
+            "changed_at": self.now,
+            "changed_by": self.imported_by,
+            "import_id": self.import_id,
+            "row_number": row.row_number,
+            "old_values": json.dumps(old, default=str, ensure_ascii=False),
+        }
+
+
+def _list_changes(names: list[str], before: Values, after: Values) -> dict[str, Any]:
+    """Return the earlier values of the fields that differ."""
+    pairs = zip(names, before, after, strict=True)
+    return {name: old for name, old, new in pairs if old != new}
+
+
+def _in_parts(items: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(items), LOOKUP_SIZE):
+        yield items[start : start + LOOKUP_SIZE]
+
+
+def _to_plain(column: pd.Series[Any]) -> list[Any]:
+    """Return a column as plain Python values, missing ones None."""
+    if column.dtype == "datetime64[us]":
+        moments = column.dt.to_pydatetime()
+        return [None if value is pd.NaT else value for value in moments]
+    if column.dtype == "float64":
+        return [None if value != value else value for value in column.tolist()]
+    if column.dtype == "bool":
+        return column.tolist()
+    values = column.astype(object)
+    return values.where(column.notna(), None).tolist()

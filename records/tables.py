@@ -1,0 +1,67 @@
+"""The frames that records are handed on as: columns and types of each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import pandas as pd
+
+from records.fields import Field, FieldType, Kind
+from records.schema import list_content_columns
+
+__all__ = ["list_frame_columns", "to_record_frame"]
+
+DTYPES: Final[dict[FieldType, str]] = {
+    FieldType.TEXT: "str",
+    FieldType.WORD: "str",
+    FieldType.WORDS: "str",
+    FieldType.COUNT: "Int64",
+    FieldType.NUMBER: "float64",
+    FieldType.DEGREES: "float64",
+    FieldType.MOMENT: "datetime64[us]",
+    FieldType.DATE: "datetime64[us]",
+    FieldType.TRUTH: "boolean",
+}
+
+
+def list_frame_columns(kind: Kind) -> dict[str, str]:
+    """Return the columns of the frame of a kind and their types.
+
+    The first is `crash_id` for crashes and `record_id` for others; `import_id` and
+    `row_number` say which row of which file wrote the record last.
+    """
+    columns = {"crash_id" if kind.name == "crash" else "record_id": "str"}
+    columns |= {one.name: _dtype_of(one) for one in list_content_columns(kind)}
+    if kind.name == "crash":
+        columns["is_location_corrected"] = "bool"
+    return {**columns, "import_id": "int64", "row_number": "int64"}
+
+
+def _dtype_of(one: Field) -> str:
+    return "bool" if one.name == "has_time" else DTYPES[one.type]
+
+
+def to_record_frame(columns: dict[str, Sequence[Any]], kind: Kind) -> pd.DataFrame:
+    """Return the typed frame of a kind from columns of plain values.
+
+    Parameters
+    ----------
+    columns
+        Table column → values, missing ones None.
+    kind
+        Kind of record.
+
+    Returns
+    -------
+    records
+        Columns of `list_frame_columns`, index 0..n-1.
+    """
+    wanted = list_frame_columns(kind)
+    data = {}
+    for name, dtype in wanted.items():
+        values = columns["record_id" if name == "crash_id" else name]
+        if name == "road_users":
+            values = ["" if value is None else value for value in values]
+        data[name] = pd.Series(list(values), dtype="object").astype(dtype)  # type: ignore[call-overload]
+    return pd.DataFrame(data, columns=list(wanted))
