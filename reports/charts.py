@@ -57,7 +57,7 @@ def render_hour_of_week(counts: Sequence[int]) -> alt.Chart:
                 alt.Tooltip("crashes:Q", title="Crashes"),
             ],
         )
-        .properties(height=210)
+        .properties(height={"step": 24})
     )
 
 

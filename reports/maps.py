@@ -13,10 +13,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import branca.element
 import folium
 import geopandas as gpd
 import shapely
+from branca.element import MacroElement
+from folium.template import Template
 from xstatic.pkg import jquery, leaflet
 
 from core.errors import InputError
@@ -34,25 +35,33 @@ ASSETS_ADDRESS = "/assets"
 LEAFLET_FOLDER = Path(leaflet.BASE_DIR)
 JQUERY_FILE = Path(jquery.BASE_DIR) / "jquery.min.js"
 ROAD_WIDTHS = {"motorway": 5, "trunk": 5, "primary": 4, "secondary": 3.5, "tertiary": 3}
+WORST_COLOUR = "#111111"
+OTHER_COLOUR = "#5b6675"
 PAGE_STYLE = """
 html, body { height: 100%; margin: 0; }
 body { font: 14px/1.4 'Source Sans 3', 'Noto Sans Khmer', system-ui, sans-serif; }
-.leaflet-container { background: #f6f7f9; font: inherit; }
+.leaflet-container { background: #f6f7f9; font: inherit !important; }
 .sc-box { background: rgba(255,255,255,.94); border: 1px solid #d8dee6; border-radius: 4px;
   padding: 8px 10px; color: #1b2430; max-width: min(320px, 70vw); }
 .sc-title { font-weight: 600; font-size: 15px; margin: 0 0 2px; }
 .sc-note { color: #4a5563; font-size: 12px; margin: 0; }
 .sc-synthetic { background: #7a1f6d; color: #fff; font-weight: 600; padding: 2px 6px;
   border-radius: 3px; display: inline-block; margin: 4px 0; }
+.sc-legend summary { color: #4a5563; font-size: 12px; cursor: pointer; }
 .sc-legend i { display: inline-block; width: 22px; margin-right: 6px; vertical-align: middle; }
+@media (max-width: 619px) {
+  .sc-title { font-size: 13px; }
+  .sc-synthetic { font-size: 11px; }
+  .sc-box { padding: 4px 7px; }
+}
 .sc-north { text-align: center; font-weight: 600; line-height: 1.1; padding: 4px 8px; }
 """
 
 
-class _Control(branca.element.MacroElement):  # type: ignore[misc]
+class _Control(MacroElement):
     """A box of our own HTML in a corner of the map."""
 
-    _template = branca.element.Template(
+    _template = Template(
         """
         {% macro script(this, kwargs) %}
         (function () {
@@ -60,6 +69,9 @@ class _Control(branca.element.MacroElement):  # type: ignore[misc]
             box.onAdd = function () {
                 var div = L.DomUtil.create("div", {{ this.css|tojson }});
                 div.innerHTML = {{ this.body|tojson }};
+                if (window.innerWidth < 620) {
+                    div.querySelectorAll("details").forEach(function (d) { d.open = false; });
+                }
                 L.DomEvent.disableClickPropagation(div);
                 return div;
             };
@@ -70,9 +82,25 @@ class _Control(branca.element.MacroElement):  # type: ignore[misc]
     )
 
     def __init__(self, body: str, *, corner: str, css: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "SafecommuteControl"
         self.body, self.corner, self.css = body, corner, css
+
+
+class _Scale(MacroElement):
+    """A metric scale."""
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        L.control.scale({imperial: false, maxWidth: 140}).addTo({{ this._parent.get_name() }});
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._name = "SafecommuteScale"
 
 
 def render_hotspot_map(
@@ -115,9 +143,7 @@ def render_hotspot_map(
         raise InputError(message)
     line = gpd.GeoSeries([shape], crs=segments.crs).to_crs(4326)
     west, south, east, north = line.total_bounds
-    drawn = folium.Map(
-        tiles=None, control_scale=True, attr=ATTRIBUTION, height=height, prefer_canvas=False
-    )
+    drawn = folium.Map(tiles=None, height=height, attribution_control=False, zoom_control="topleft")
     _add_roads(drawn, segments, period)
     halo = {"color": HOTSPOT_COLOUR, "weight": 14, "opacity": 0.35, "lineCap": "round"}
     label = f"{_text(hotspot['name'])}<br>{int(hotspot['n_crashes'])} crashes, {_text(period)}"
@@ -179,7 +205,8 @@ def _add_roads(drawn: folium.Map, segments: gpd.GeoDataFrame, period: str) -> No
     for shape, name, road_class, n in zip(
         coordinates, roads["name"], roads["road_class"], roads["n_crashes"], strict=True
     ):
-        label = f"{_text(name, 'Unnamed road')} ({_text(road_class)})<br>{_crashes(int(n))}, {_text(period)}"
+        words = f"{_text(name, 'Unnamed road')} ({_text(road_class)})"
+        label = f"{words}<br>{_crashes(int(n))}, {_text(period)}"
         found = find_count_class(int(n))
         properties = {
             "label": label,
@@ -217,7 +244,7 @@ def _add_crashes(drawn: folium.Map, crashes: gpd.GeoDataFrame) -> None:
             color="#ffffff",
             weight=1,
             fill=True,
-            fill_color="#111111" if is_worst else "#5b6675",
+            fill_color=WORST_COLOUR if is_worst else OTHER_COLOUR,
             fill_opacity=0.95,
             tooltip=folium.Tooltip(f"One crash: {_text(severity, 'severity not recorded')}"),
         ).add_to(drawn)
@@ -254,22 +281,31 @@ def _add_boxes(
         f'<p class="sc-note">{_crashes(n)} on this hotspot, {_text(period)}</p>'
     )
     lines = "".join(
-        f'<div><i style="border-top:{step.width_px + 1:.0f}px solid {step.colour}"></i>{step.label}</div>'
-        for step in COUNT_CLASSES
+        [
+            _legend_line(2, NO_CRASH_COLOUR, "none reported"),
+            *(_legend_line(s.width_px + 1, s.colour, s.label) for s in COUNT_CLASSES),
+            _legend_line(10, HOTSPOT_COLOUR, "hotspot", opacity=0.35),
+            _legend_dot(12, WORST_COLOUR, "fatal or serious crash"),
+            _legend_dot(8, OTHER_COLOUR, "other crash"),
+        ]
     )
-    legend = (
-        '<p class="sc-note">Crashes on one stretch of road</p>'
-        f'<div><i style="border-top:2px solid {NO_CRASH_COLOUR}"></i>none reported</div>{lines}'
-        f'<div><i style="border-top:10px solid {HOTSPOT_COLOUR};opacity:.35"></i>hotspot</div>'
-        '<div><i style="width:12px;height:12px;border-radius:50%;background:#111;margin:0 11px 0 0"></i>'
-        "fatal or serious crash</div>"
-        '<div><i style="width:8px;height:8px;border-radius:50%;background:#5b6675;margin:0 13px 0 2px">'
-        "</i>other crash</div>"
-    )
+    legend = f"<details open><summary>Crashes on one stretch of road</summary>{lines}</details>"
     _Control(title, corner="topright", css="sc-box").add_to(drawn)
     _Control(legend, corner="bottomright", css="sc-box sc-legend").add_to(drawn)
     _Control("▲<br>N", corner="topleft", css="sc-box sc-north").add_to(drawn)
     _Control(f"Roads {ATTRIBUTION}", corner="bottomleft", css="sc-box sc-note").add_to(drawn)
+    _Scale().add_to(drawn)
+
+
+def _legend_line(width_px: float, colour: str, label: str, *, opacity: float = 1.0) -> str:
+    line = f"border-top:{width_px:.0f}px solid {colour};opacity:{opacity:g}"
+    return f'<div><i style="{line}"></i>{label}</div>'
+
+
+def _legend_dot(size_px: int, colour: str, label: str) -> str:
+    side = (22 - size_px) // 2
+    dot = f"width:{size_px}px;height:{size_px}px;border-radius:50%;background:{colour}"
+    return f'<div><i style="{dot};margin:0 {side + 6}px 0 {side}px"></i>{label}</div>'
 
 
 def _crashes(n: int) -> str:

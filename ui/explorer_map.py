@@ -20,6 +20,7 @@ HOTSPOT_RGB = (31, 79, 209)
 SELECTED_RGB = (10, 31, 102)
 MapView = dict[str, float]
 N_PLACES = 18
+FONT = "Source Sans, Noto Sans Khmer, sans-serif"
 
 
 def style_address(shown: Shown, chosen: CrashFilter) -> str:
@@ -100,7 +101,7 @@ def build_deck(
     if len(hotspots):
         layers = _hotspot_layers(hotspots.to_crs(4326), n_crashes, selected)
     if places is not None and len(places):
-        layers.insert(0, _place_layer(places.to_crs(4326)))
+        layers.insert(0, _place_layer(places))
     return pdk.Deck(
         layers=layers,
         initial_view_state=pdk.ViewState(**view, pitch=0, bearing=0, min_zoom=4, max_zoom=18),
@@ -124,9 +125,9 @@ def _hotspot_layers(
         common = {
             "hotspot_id": row.hotspot_id,
             "label": f"{row.rank}. {row.name}\n{n} crash{'' if n == 1 else 'es'}",
-            "color": [*rgb, 215 if is_selected else 120],
+            "color": [*rgb, 190 if is_selected else 80],
         }
-        shape = row.geometry
+        shape = shapely.line_merge(row.geometry)
         parts = shape.geoms if hasattr(shape, "geoms") else [shape]
         for part in parts:
             path = shapely.get_coordinates(part).round(6).tolist()
@@ -147,7 +148,7 @@ def _hotspot_layers(
         pickable=True,
         get_path="path",
         get_color="color",
-        get_width=9,
+        get_width=15,
         width_units=pdk.types.String("pixels"),
         cap_rounded=True,
         joint_rounded=True,
@@ -175,14 +176,16 @@ def _hotspot_layers(
         get_color=[255, 255, 255],
         get_size=12,
         font_weight=700,
+        font_family=pdk.types.String(FONT),
     )
     return [line, badge, number]
 
 
 def _place_layer(places: gpd.GeoDataFrame) -> pdk.Layer:
+    points = places.geometry.centroid.to_crs(4326)
     rows = [
         {"name": str(name), "position": [round(point.x, 5), round(point.y, 5)]}
-        for name, point in zip(places["name"], places.geometry.centroid, strict=True)
+        for name, point in zip(places["name"], points, strict=True)
     ]
     return pdk.Layer(
         "TextLayer",
@@ -194,7 +197,8 @@ def _place_layer(places: gpd.GeoDataFrame) -> pdk.Layer:
         get_size=13,
         font_weight=600,
         character_set=pdk.types.String("auto"),
-        font_settings={"sdf": True},
+        font_family=pdk.types.String(FONT),
+        font_settings={"sdf": True, "fontSize": 48, "radius": 14},
         outline_width=4,
         outline_color=[255, 255, 255, 230],
     )

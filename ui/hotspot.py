@@ -11,7 +11,7 @@ import streamlit as st
 
 from reports.charts import render_counts, render_hour_of_week
 from reports.maps import render_hotspot_map, render_page_html, render_standalone_html
-from ui.layout import escape_markdown, page_of_run, show_heading
+from ui.layout import escape_markdown, page_of_run, show_cards, show_heading
 from ui.state import Shown, load_crashes, load_run_table
 from ui.words import (
     ROAD_USER_WORDS,
@@ -70,21 +70,16 @@ def _show_figures(hotspot: dict[str, Any]) -> None:
         ("Crashes", format_number(hotspot["n_crashes"]), "in the whole period"),
         ("Fatal or serious", format_number(hotspot["n_ksi_crashes"]), "killed or badly hurt"),
         ("Expected", format_number(hotspot["expected_crashes"], 1), "on an average such road"),
-        ("In the dark", dark, "of crashes whose light is known"),
-        ("On the way to work", commute, "crashes said to be commutes"),
-        ("Length", f"{format_number(hotspot['length_m'])} m", str(hotspot["district"] or "")),
+        ("In the dark", dark, "where light is known"),
+        ("On the way to work", commute, "said to be commutes"),
+        ("Length", f"{format_number(hotspot['length_m'])} m", _describe_place(hotspot)),
     ]
-    with st.container(horizontal=True):
-        for label, value, note in figures:
-            st.metric(
-                label,
-                value,
-                note or None,
-                delta_color="off",
-                delta_arrow="off",
-                border=True,
-                width=205,
-            )
+    show_cards(figures)
+
+
+def _describe_place(hotspot: dict[str, Any]) -> str:
+    words = [hotspot.get("district"), hotspot.get("province")]
+    return ", ".join(str(word) for word in words if isinstance(word, str) and word)
 
 
 def _show_map(shown: Shown, hotspot: dict[str, Any], own: gpd.GeoDataFrame, period: str) -> None:
@@ -100,7 +95,7 @@ def _show_map(shown: Shown, hotspot: dict[str, Any], own: gpd.GeoDataFrame, peri
     st.subheader("Where")
     st.iframe(render_page_html(drawn), height=MAP_HEIGHT)
     st.download_button(
-        "Take this map along (one HTML file, opens without a connection)",
+        "Take this map along: one HTML file, opens offline",
         render_standalone_html(drawn).encode(),
         file_name=f"hotspot-{shown.area.key}-{hotspot['hotspot_id']}.html",
         mime="text/html",
@@ -178,7 +173,8 @@ def _show_crashes(own: pd.DataFrame) -> None:
     )
 
 
-def _read_json(text: object, missing: Any) -> Any:
+def _read_json(text: object, missing: Any) -> Any:  # noqa: ANN401
+    """Read JSON from a table's cell; `missing` where there is none."""
     try:
         return json.loads(str(text))
     except ValueError:

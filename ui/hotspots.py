@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
@@ -11,13 +12,14 @@ import streamlit as st
 from core.vocabulary import RoadUser
 from ui.explorer_map import HOTSPOT_LAYER, MapView, build_deck, find_view, pick_places
 from ui.filters import CrashFilter, count_by, filter_crashes
-from ui.layout import escape_markdown, page_of_run, show_heading, show_legend
+from ui.layout import escape_markdown, is_phone, page_of_run, show_heading, show_legend
 from ui.state import Shown, load_crashes, load_run_table
 from ui.words import ROAD_USER_WORDS, SEVERITY_WORDS, describe_certainty, describe_period
 
 __all__ = ["hotspots_page"]
 
-MAP_HEIGHT = 560
+DESKTOP_SIZE = (700, 560)  # width and height of the map [px]
+PHONE_SIZE = (360, 400)
 DARKNESS_WORDS = {"any": "Any light", "dark": "In the dark", "light": "In daylight"}
 
 
@@ -32,7 +34,7 @@ def hotspots_page(shown: Shown) -> None:
     _say_how_many(crashes, matching, chosen)
     table = _build_table(hotspots, matching)
     selected = _find_selected(hotspots)
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([11, 9], gap="medium")
     with left:
         _show_map(shown, hotspots, matching, selected, chosen)
         show_legend(_period_words(shown, chosen))
@@ -43,7 +45,8 @@ def hotspots_page(shown: Shown) -> None:
 
 def _choose_filter(shown: Shown, crashes: pd.DataFrame) -> CrashFilter:
     days = crashes["occurred_at"].dropna()
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    box = st.expander("Filters") if is_phone() else st.container()
+    with box, st.container(horizontal=True, vertical_alignment="bottom"):
         severities = st.pills(
             "Severity",
             list(SEVERITY_WORDS),
@@ -64,7 +67,7 @@ def _choose_filter(shown: Shown, crashes: pd.DataFrame) -> CrashFilter:
             [None, *(word.value for word in RoadUser)],
             format_func=lambda word: ROAD_USER_WORDS[word] if word else "Anyone",
             key=f"user-{shown.area.key}",
-            width=230,
+            width=215,
         )
         start = end = None
         if len(days) and days.min().date() < days.max().date():
@@ -76,7 +79,7 @@ def _choose_filter(shown: Shown, crashes: pd.DataFrame) -> CrashFilter:
                 (first, last),
                 format="MMM YYYY",
                 key=f"period-{shown.area.key}-{shown.run_id}",
-                width=260,
+                width=230,
             )
             start, end = (None if start == first else start), (None if end == last else end)
     return CrashFilter(
@@ -110,8 +113,10 @@ def _build_table(hotspots: gpd.GeoDataFrame, matching: pd.DataFrame) -> pd.DataF
             "Crashes": ids.map(n_matching).fillna(0).astype("int64"),
             "Fatal or serious": ids.map(n_ksi).fillna(0).astype("int64"),
             "Times average": hotspots["rate_ratio"],
-            "From": hotspots["ci_low"],
-            "To": hotspots["ci_high"],
+            "95% interval": [
+                f"{low:.1f} to {high:.1f}"
+                for low, high in zip(hotspots["ci_low"], hotspots["ci_high"], strict=True)
+            ],
         }
     )
 
@@ -166,7 +171,7 @@ def _show_map(
 
     st.pydeck_chart(
         deck,
-        height=MAP_HEIGHT,
+        height=PHONE_SIZE[1] if is_phone() else DESKTOP_SIZE[1],
         on_select=take_click,
         selection_mode="single-object",
         key=key,
@@ -174,7 +179,7 @@ def _show_map(
     )
 
 
-def _read_picked(state: Any) -> str | None:
+def _read_picked(state: Mapping[str, Any] | None) -> str | None:
     """Return the hotspot that was clicked on the map."""
     objects = (state or {}).get("selection", {}).get("objects", {})
     for layer in (HOTSPOT_LAYER, f"{HOTSPOT_LAYER}-lines"):
@@ -185,11 +190,12 @@ def _read_picked(state: Any) -> str | None:
 
 def _find_map_view(shown: Shown, hotspots: gpd.GeoDataFrame) -> MapView:
     """Return where the map looks: at the hotspot chosen in the table, else at all of them."""
+    width, height = PHONE_SIZE if is_phone() else DESKTOP_SIZE
     zoom_to = st.session_state.get("zoom_to")
     wanted = hotspots[hotspots["hotspot_id"] == zoom_to]
     if len(wanted):
         west, south, east, north = wanted.to_crs(4326).total_bounds
-        view = find_view((west, south, east, north), width=800, height=MAP_HEIGHT)
+        view = find_view((west, south, east, north), width=width, height=height)
         return {**view, "zoom": min(view["zoom"], 14.0)}
     frame = hotspots if len(hotspots) else load_run_table(shown, "places")
     if len(frame):
@@ -198,7 +204,7 @@ def _find_map_view(shown: Shown, hotspots: gpd.GeoDataFrame) -> MapView:
         west, south, east, north = (
             load_run_table(shown, "sites", ("site_id", "geometry")).to_crs(4326).total_bounds
         )
-    return find_view((west, south, east, north), width=800, height=MAP_HEIGHT)
+    return find_view((west, south, east, north), width=width, height=height)
 
 
 def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter) -> None:
@@ -215,23 +221,25 @@ def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter) 
         _select(str(table["hotspot_id"].iloc[picked[0]]) if picked else None, by="table")
 
     counted = "Crashes that match the filters" if chosen.is_active else "Crashes"
-    ratio = "Crashes beside the average of such roads, all crashes of the period"
+    ratio = "All crashes of the period, as a multiple of what such roads had on average"
+    interval = "The ratio's range that the data allow, at 95% confidence"
     st.dataframe(
         table.drop(columns="hotspot_id"),
         hide_index=True,
-        height=330,
+        height=min(35 * (len(table) + 1) + 3, 423),
         key=key,
         on_select=take_row,
         selection_mode="single-row",
         selection_default={"selection": {"rows": rows, "columns": [], "cells": []}},
         column_config={
-            "Rank": st.column_config.NumberColumn(width=45),
-            "Hotspot": st.column_config.TextColumn(width=210),
+            "Rank": st.column_config.NumberColumn(width=48),
+            "Hotspot": st.column_config.TextColumn(width=200),
             "Crashes": st.column_config.NumberColumn(width=65, help=counted),
-            "Fatal or serious": st.column_config.NumberColumn(width=100),
-            "Times average": st.column_config.NumberColumn(width=95, format="%.1f", help=ratio),
-            "From": st.column_config.NumberColumn(width=50, format="%.1f", help="95% interval"),
-            "To": st.column_config.NumberColumn(width=50, format="%.1f", help="95% interval"),
+            "Fatal or serious": st.column_config.NumberColumn("Killed, serious", width=95),
+            "Times average": st.column_config.NumberColumn(
+                "Ratio", width=55, format="%.1f", help=ratio
+            ),
+            "95% interval": st.column_config.TextColumn(width=95, help=interval),
         },
         alt="Hotspots by rank",
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 
 import pandas as pd
@@ -14,24 +14,38 @@ from reports.map_style import ATTRIBUTION, COUNT_CLASSES, HOTSPOT_COLOUR, NO_CRA
 from ui.state import Shown, require_run
 from ui.words import describe_period
 
-__all__ = ["apply_look", "escape_markdown", "page_of_run", "show_heading", "show_legend"]
+__all__ = [
+    "apply_look",
+    "escape_markdown",
+    "is_phone",
+    "page_of_run",
+    "show_cards",
+    "show_heading",
+    "show_legend",
+]
 
 STYLE = """
 <style>
 .block-container { padding-top: 4.2rem; padding-bottom: 3rem; max-width: 1500px; }
 h1 { font-size: 1.9rem !important; padding: 0 !important; }
-h2 { font-size: 1.3rem !important; }
+h2, h3 { font-size: 1.2rem !important; padding: .4rem 0 !important; }
+[data-testid="stPageLink"] p { color: #0b5cad; text-decoration: underline; }
 .sc-synthetic { background: #7a1f6d; color: #fff; border-radius: 4px; padding: .35rem .7rem;
   font-size: .95rem; }
 .sc-sub { color: #4a5563; margin: 0; }
 .sc-legend { display: flex; flex-wrap: wrap; gap: .2rem .9rem; font-size: .85rem; color: #1b2430;
   align-items: center; }
 .sc-legend i { display: inline-block; width: 22px; margin-right: 5px; vertical-align: middle; }
-[data-testid="stMetricValue"] { font-size: 1.7rem; }
+.sc-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
+  gap: .6rem; }
+.sc-card { border: 1px solid #d8dee6; border-radius: 4px; padding: .6rem .8rem; }
+.sc-card b { display: block; font-size: 1.6rem; font-weight: 600; line-height: 1.3; }
+.sc-card span { display: block; font-size: .88rem; color: #4a5563; line-height: 1.3; }
+.sc-card .sc-label { color: #1b2430; }
 @media (max-width: 640px) {
   .block-container { padding-left: 1rem; padding-right: 1rem; }
   h1 { font-size: 1.5rem !important; }
-  [data-testid="stMetricValue"] { font-size: 1.35rem; }
+  .sc-card b { font-size: 1.3rem; }
 }
 </style>
 """
@@ -60,8 +74,9 @@ def page_of_run(page: Callable[[Shown], None]) -> Callable[[], None]:
 def show_heading(shown: Shown, title: str) -> None:
     """Write the page's title, what it covers, and that the data are invented if they are."""
     st.title(title)
-    created = pd.to_datetime(shown.manifest.get("created_at"), errors="coerce")
-    fresh = "" if pd.isna(created) else f" · computed {created.day} {created:%B %Y, %H:%M} UTC"
+    created = pd.to_datetime(str(shown.manifest.get("created_at")), errors="coerce", utc=True)
+    is_dated = isinstance(created, pd.Timestamp)
+    fresh = f" · computed {created.day} {created:%B %Y, %H:%M} UTC" if is_dated else ""
     period = describe_period(shown.manifest.get("period"))
     words = f"{shown.area.name} · crashes {period}{fresh}"
     st.html(f'<p class="sc-sub">{html.escape(words)}</p>')
@@ -70,6 +85,21 @@ def show_heading(shown: Shown, title: str) -> None:
             '<div class="sc-synthetic"><b>SYNTHETIC</b> · Invented data for trying the software. '
             "No place, factory or crash here is real.</div>"
         )
+
+
+def show_cards(figures: Sequence[tuple[str, str, str]]) -> None:
+    """Show figures side by side: label, value, and what the value is of."""
+    cards = "".join(
+        f'<div class="sc-card"><span class="sc-label">{html.escape(label)}</span>'
+        f"<b>{html.escape(value)}</b><span>{html.escape(note)}</span></div>"
+        for label, value, note in figures
+    )
+    st.html(f'<div class="sc-cards">{cards}</div>')
+
+
+def is_phone() -> bool:
+    """Whether the reader's browser says that it runs on a phone."""
+    return "Mobi" in st.context.headers.get("User-Agent", "")
 
 
 def show_legend(period: str) -> None:

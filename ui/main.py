@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import streamlit as st
 
 from ui.data import data_page
@@ -11,10 +13,12 @@ from ui.interventions import interventions_page
 from ui.layout import apply_look
 from ui.overview import overview_page
 
+ICON = Path(__file__).resolve().parent / "icon.svg"
+
 
 def main() -> None:
     """Set the look and run the page that the address names."""
-    st.set_page_config(page_title="safecommute", page_icon=":material/map:", layout="wide")
+    st.set_page_config(page_title="safecommute", page_icon=str(ICON), layout="wide")
     apply_look()
     pages = {
         "overview": st.Page(overview_page, title="Overview", default=True),

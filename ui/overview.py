@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import streamlit as st
 
-from ui.layout import page_of_run, show_heading
+from ui.layout import page_of_run, show_cards, show_heading
 from ui.state import Shown, load_run_table
 from ui.words import describe_period, format_number, name_unplaced
 
@@ -33,19 +33,20 @@ def _show_counts(shown: Shown) -> None:
     run = shown.manifest
     n_read, n_placed = run.get("n_crashes"), run.get("n_snapped")
     n_not = n_read - n_placed if n_read is not None and n_placed is not None else None
-    share = f"{n_placed / n_read:.1%} of all" if n_read and n_placed is not None else None
-    figures = [
-        ("Crashes read", format_number(n_read), None),
-        ("Placed on a road", format_number(n_placed), share),
-        ("Not placed", format_number(n_not), "listed on the Data page" if n_not else None),
-        ("Hotspots", format_number(run.get("n_hotspots")), None),
-        ("Roads", f"{format_number(run.get('network_km'))} km", None),
-    ]
-    with st.container(horizontal=True):
-        for label, value, note in figures:
-            st.metric(
-                label, value, note, delta_color="off", delta_arrow="off", border=True, width=200
-            )
+    share = f"{n_placed / n_read:.1%} of all" if n_read and n_placed is not None else ""
+    show_cards(
+        [
+            ("Crashes read", format_number(n_read), "reports in the period"),
+            ("Placed on a road", format_number(n_placed), share),
+            ("Not placed", format_number(n_not), "listed on the Data page" if n_not else ""),
+            ("Hotspots", format_number(run.get("n_hotspots")), "stand out beyond chance"),
+            (
+                "Roads",
+                f"{format_number(run.get('network_km'))} km",
+                f"in {format_number(run.get('n_segments'))} stretches",
+            ),
+        ]
+    )
 
 
 def _show_worst(shown: Shown) -> None:
@@ -75,7 +76,11 @@ def _show_worst(shown: Shown) -> None:
         }
     )
     st.dataframe(table, hide_index=True, column_config={"Rank": st.column_config.Column(width=50)})
-    st.page_link(st.session_state["pages"]["hotspots"], label="Explore all hotspots on the map")
+    st.page_link(
+        st.session_state["pages"]["hotspots"],
+        label="Explore all hotspots on the map",
+        icon=":material/map:",
+    )
 
 
 def _show_certainty(shown: Shown) -> None:

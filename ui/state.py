@@ -13,8 +13,17 @@ import streamlit as st
 
 from core.errors import MissingDataError
 from pipeline.runs import AreaInfo, find_published_run, list_areas, load_manifest, load_table
+from pipeline.workspace import Workspace
 
-__all__ = ["Shown", "choose_area", "find_home", "load_crashes", "load_run_table", "require_run"]
+__all__ = [
+    "Shown",
+    "choose_area",
+    "find_home",
+    "find_workspace",
+    "load_crashes",
+    "load_run_table",
+    "require_run",
+]
 
 CRASH_COLUMNS = [
     "crash_id", "source", "source_id", "occurred_at", "has_time", "severity", "n_killed",
@@ -46,6 +55,16 @@ class Shown:
 def find_home() -> Path:
     """Return the folder of the workspace: SAFECOMMUTE_HOME, else `./workspace`."""
     return Path(os.environ.get("SAFECOMMUTE_HOME") or "workspace").expanduser().absolute()
+
+
+def find_workspace() -> Workspace | None:
+    """Return the workspace with its records, or None when nothing was recorded yet."""
+    home = find_home()
+    url = os.environ.get("SAFECOMMUTE_DATABASE_URL")
+    file = home / "records.sqlite"
+    if not url and not file.is_file():
+        return None
+    return Workspace(home=home, database_url=url or f"sqlite:///{file}")
 
 
 def choose_area() -> AreaInfo | None:

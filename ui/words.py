@@ -12,7 +12,6 @@ from core.vocabulary import RoadUser, Severity
 __all__ = [
     "ROAD_USER_WORDS",
     "SEVERITY_WORDS",
-    "UNPLACED_WORDS",
     "describe_certainty",
     "describe_period",
     "format_number",
@@ -42,13 +41,6 @@ ROAD_USER_WORDS = {
     RoadUser.FARM_VEHICLE.value: "Farm vehicle",
     RoadUser.OTHER.value: "Other",
 }
-UNPLACED_WORDS = {
-    "no_coordinates": "no coordinates in the report",
-    "no_place": "no coordinates in the report",
-    "too_far": "too far from every road",
-    "outside_area": "outside the study area",
-    "no_eligible_road": "no road that such a crash can be on nearby",
-}
 SMALL = 5
 
 
@@ -62,8 +54,10 @@ def format_number(value: object, digits: int = 0) -> str:
 
 def describe_period(period: Mapping[str, Any] | None) -> str:
     """Write a run's period as its first and last day."""
-    start, end = (pd.to_datetime((period or {}).get(key)) for key in ("start", "end"))
-    if start is None or end is None or pd.isna(start) or pd.isna(end):
+    start, end = (
+        pd.to_datetime(str((period or {}).get(key)), errors="coerce") for key in ("start", "end")
+    )
+    if not isinstance(start, pd.Timestamp) or not isinstance(end, pd.Timestamp):
         return "period not known"
     return f"{start.day} {start:%B %Y} to {end.day} {end:%B %Y}"
 
@@ -101,9 +95,9 @@ def hide_small(count: object) -> str:
 
 
 def name_unplaced(reason: object) -> str:
-    """Write why a crash is on no road; a reason that has no words yet is shown as it is."""
-    code = str(reason)
-    return UNPLACED_WORDS.get(code, code.replace("_", " "))
+    """Write why a crash is on no road, beginning with a capital."""
+    words = str(reason).replace("_", " ")
+    return words[:1].upper() + words[1:]
 
 
 def protect_cells(table: pd.DataFrame) -> pd.DataFrame:

@@ -159,7 +159,7 @@ def build_sites(segments: gpd.GeoDataFrame, crashes: gpd.GeoDataFrame) -> gpd.Ge
     sites["crashes_per_km_year"] = sites["n_crashes"] / 0.5 / 5
     sites["rank"] = sites["n_crashes"].rank(ascending=False, method="first").astype("int64")
     crossing = sites.iloc[[0]].assign(
-        site_id="I0", site_type="intersection", name="NR4 × Village Road", n_crashes=0
+        site_id="I0", site_type="intersection", name="NR4 x Village Road", n_crashes=0
     )
     crossing = crossing.set_geometry([Point(X0, Y0)], crs=CRS)
     return pd.concat([sites, crossing], ignore_index=True)
