@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -26,7 +26,6 @@ from geo.crs import WGS84
 __all__ = [
     "OSM_SUFFIXES",
     "OsmRoads",
-    "read_generator",
     "read_osm",
     "require_road_classes",
     "type_way_tags",
@@ -111,22 +110,6 @@ def read_osm(
     return reader.collect(road_classes)
 
 
-def read_generator(path: Path) -> str:
-    """Return what a file says made it; "" when it does not say.
-
-    Raises
-    ------
-    DataSourceError
-        As `read_osm`.
-    """
-    _require_file(path)
-    try:
-        with osmium.io.Reader(str(path), osmium.osm.NOTHING) as reader:
-            return str(reader.header().get("generator", ""))
-    except RuntimeError as error:
-        raise DataSourceError.unreadable(path, _explain(error)) from error
-
-
 def require_road_classes(road_classes: Iterable[str]) -> None:
     """Check that every class is a word of the vocabulary.
 
@@ -194,6 +177,7 @@ class _Reader:
         self.signals = array("q")
         self.places: list[tuple[str, str | None, str, str | None, float, float]] = []
         self.late: list[int] = []  # ways of which a node had not been seen yet
+        self.has_new_nodes = False  # drawn in an editor, not uploaded: ids below 0
         self.n_read = 0
         self.skipped: Counter[str] = Counter()
 
@@ -224,6 +208,7 @@ class _Reader:
                 shape = factory.create_linestring(item, everything)
             except (osmium.InvalidLocationError, RuntimeError):
                 self.late.append(item.id)
+                self.has_new_nodes |= any(node.ref < 0 for node in item.nodes)
                 continue
             self.wkb += bytes.fromhex(shape[_WKB_HEADER_HEX:])
             self._take_way(item.id, [node.ref for node in item.nodes], tags)
@@ -252,12 +237,13 @@ class _Reader:
     def _read_late(self, path: Path, store: osmium.index.LocationTable) -> None:
         """Read again the ways that came before their nodes, or lack some of them."""
         late = set(self.late)
+        find = _find_locations(path, store, self.has_new_nodes)
         processor = osmium.FileProcessor(str(path), osmium.osm.WAY)
         for entity in processor.with_filter(osmium.filter.KeyFilter("highway")):
             item = cast(osmium.osm.Way, entity)
             if item.id not in late:
                 continue
-            runs = _known_runs([node.ref for node in item.nodes], store)
+            runs = _known_runs([node.ref for node in item.nodes], find)
             if not runs:
                 self.skipped["its nodes are not in the file"] += 1
             for refs, spots in runs:
@@ -290,14 +276,14 @@ class _Reader:
 
 
 def _known_runs(
-    refs: list[int], store: osmium.index.LocationTable
+    refs: list[int], find: Callable[[int], tuple[float, float] | None]
 ) -> list[tuple[list[int], NDArray[np.float64]]]:
     """Cut a way where nodes are missing; keep the runs of two or more known ones."""
     runs: list[tuple[list[int], NDArray[np.float64]]] = []
     known: list[int] = []
     spots: list[tuple[float, float]] = []
     for ref in [*refs, None]:
-        spot = _locate(ref, store)
+        spot = None if ref is None else find(ref)
         if spot is not None and ref is not None:
             known.append(ref)
             spots.append(spot)
@@ -308,14 +294,27 @@ def _known_runs(
     return runs
 
 
-def _locate(ref: int | None, store: osmium.index.LocationTable) -> tuple[float, float] | None:
-    if ref is None:
-        return None
-    try:
-        location = store.get(ref)
-    except KeyError:
-        return None
-    return (location.lon, location.lat) if location.valid() else None
+def _find_locations(
+    path: Path, store: osmium.index.LocationTable, has_new_nodes: bool
+) -> Callable[[int], tuple[float, float] | None]:
+    """Return a look-up of nodes by id; the store has none of those below 0."""
+    new: dict[int, tuple[float, float]] = {}
+    if has_new_nodes:
+        for entity in osmium.FileProcessor(str(path), osmium.osm.NODE):
+            node = cast(osmium.osm.Node, entity)
+            if node.id < 0 and node.location.valid():
+                new[node.id] = (node.location.lon, node.location.lat)
+
+    def find(ref: int) -> tuple[float, float] | None:
+        if ref < 0:
+            return new.get(ref)
+        try:
+            location = store.get(ref)
+        except KeyError:
+            return None
+        return (location.lon, location.lat) if location.valid() else None
+
+    return find
 
 
 def _count_reasons(ways: pd.DataFrame, is_area: NDArray[np.bool_]) -> Counter[str]:
