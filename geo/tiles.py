@@ -18,6 +18,7 @@ from typing import Self
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 from freestiler import freestile, freestile_layer
 from pmtiles import tile as pm
 
@@ -85,12 +86,14 @@ def build_tile_layers(
     InputError
         If there is no segment at all.
     """
+    shapes = sites.geometry.to_numpy()
+    has_shape = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     is_segment = sites["site_type"] == "segment"
-    segments = sites[is_segment & sites.geometry.notna() & ~sites.geometry.is_empty]
+    segments = sites[is_segment & has_shape]
     if segments.empty:
         message = "tiles: there is no road segment to draw; build the network first."
         raise InputError(message)
-    intersections = sites[~is_segment & sites.geometry.notna() & ~sites.geometry.is_empty]
+    intersections = sites[~is_segment & has_shape]
     layers = {
         "roads_low": TileLayer(
             frame=_pick(_thin(segments, LOW_ZOOM_BUDGET), THIN_COLUMNS), max_zoom=LOW_ZOOM_MAX

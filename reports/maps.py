@@ -196,7 +196,7 @@ def _render(drawn: folium.Map, head: str) -> str:
 
 def _add_roads(drawn: folium.Map, segments: gpd.GeoDataFrame, period: str) -> None:
     """Draw roads, the ones with most crashes on top, each with its count on hover."""
-    roads = segments[~segments.geometry.is_empty & segments.geometry.notna()]
+    roads = _drop_shapeless(segments)
     if roads.empty:
         return
     roads = roads.to_crs(4326).sort_values("n_crashes", kind="stable")
@@ -233,7 +233,7 @@ def _add_roads(drawn: folium.Map, segments: gpd.GeoDataFrame, period: str) -> No
 
 def _add_crashes(drawn: folium.Map, crashes: gpd.GeoDataFrame) -> None:
     """Draw each crash that has a place as a dot; its tooltip holds nothing that identifies."""
-    there = crashes[crashes.geometry.notna() & ~crashes.geometry.is_empty]
+    there = _drop_shapeless(crashes)
     if there.empty:
         return
     for point, severity in zip(there.to_crs(4326).geometry, there["severity"], strict=True):
@@ -289,12 +289,19 @@ def _add_boxes(
             _legend_dot(8, OTHER_COLOUR, "other crash"),
         ]
     )
-    legend = f"<details open><summary>Crashes on one stretch of road</summary>{lines}</details>"
+    legend = (
+        f"<details open><summary>Crashes on one stretch of road</summary>{lines}</details>"
+        f'<p class="sc-note">Roads {ATTRIBUTION}</p>'
+    )
     _Control(title, corner="topright", css="sc-box").add_to(drawn)
     _Control(legend, corner="bottomright", css="sc-box sc-legend").add_to(drawn)
     _Control("▲<br>N", corner="topleft", css="sc-box sc-north").add_to(drawn)
-    _Control(f"Roads {ATTRIBUTION}", corner="bottomleft", css="sc-box sc-note").add_to(drawn)
     _Scale().add_to(drawn)
+
+
+def _drop_shapeless(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    shapes = frame.geometry.to_numpy()
+    return frame[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
 
 
 def _legend_line(width_px: float, colour: str, label: str, *, opacity: float = 1.0) -> str:

@@ -50,7 +50,7 @@ def find_view(bounds: tuple[float, float, float, float], *, width: int, height: 
 def pick_places(places: gpd.GeoDataFrame, n: int = N_PLACES) -> gpd.GeoDataFrame:
     """Choose the largest places, none close to a larger one, for names on the map."""
     order = ["city", "town", "suburb", "village", "neighbourhood", "hamlet"]
-    named = places[places["name"].notna() & places.geometry.notna()]
+    named = places[places["name"].notna()]
     if named.empty:
         return named
     kind = named["kind"].map({word: i for i, word in enumerate(order)}).fillna(len(order))
