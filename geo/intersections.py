@@ -195,14 +195,15 @@ def _list_arms(
 ) -> pd.DataFrame:
     """List every segment end that lies in a cluster."""
     rank = pd.Index(_CLASSES).get_indexer(pd.Index(segments["road_class"]))
-    label = segments["name"].where(segments["name"].notna(), segments["ref"])
+    name, ref = segments["name"], segments["ref"]
     ends = pd.DataFrame(
         {
             "cluster": np.concatenate([cluster_u, cluster_v]),
             "rank": np.tile(rank, 2),
             "length_m": np.tile(segments["length_m"].to_numpy(), 2),
             "is_internal": np.tile(is_internal, 2),
-            "label": pd.concat([label, label], ignore_index=True),
+            "name": pd.concat([name, name], ignore_index=True),
+            "ref": pd.concat([ref, ref], ignore_index=True),
         }
     )
     return ends[ends["cluster"] >= 0]
@@ -221,9 +222,14 @@ def _find_highest_class(arms: pd.DataFrame, n: int) -> NDArray[np.object_]:
 def _name(arms: pd.DataFrame, n: int) -> pd.Series[str]:
     """Join the names of the two most important roads; null when fewer are named.
 
-    Importance is road class, then length of the arms; at last the name itself decides.
+    Importance is road class, then length of the arms; at last the name itself decides. A
+    road without a name goes by its ref, unless another arm gives the name of that ref.
     """
-    named = arms[arms["label"].notna()]
+    named = arms.assign(label=arms["name"].where(arms["name"].notna(), arms["ref"]))
+    both = arms[arms["name"].notna() & arms["ref"].notna()]
+    told = pd.MultiIndex.from_frame(both[["cluster", "ref"]])
+    is_told = arms["name"].isna() & pd.MultiIndex.from_frame(arms[["cluster", "ref"]]).isin(told)
+    named = named[named["label"].notna() & ~is_told]
     groups = named.groupby(["cluster", "label"], sort=False)
     roads = groups.agg(rank=("rank", "min"), length_m=("length_m", "sum")).reset_index()
     roads = roads.sort_values(
