@@ -1,0 +1,1 @@
+"""What people report: factories, crashes, casualties; taken in, checked, kept, accounted for."""

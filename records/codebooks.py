@@ -14,7 +14,7 @@ from core.vocabulary import AgeBand, Light, RoadUser, Severity, Sex, YesNoUnknow
 __all__ = ["CODEBOOKS", "UNINJURED", "find_word", "list_words", "simplify_word"]
 
 UNINJURED: Final = "uninjured"  # of a casualty record: took part, was not hurt
-_BLANKS = re.compile(r"[\s_\-./]+")
+_BLANKS = re.compile(r"[\s_\-\u2013./]+")
 
 _SEVERITY: dict[str, tuple[str, ...]] = {
     Severity.FATAL: ("killed", "death", "dead", "deadly", "died", "fatality", "k"),
@@ -45,11 +45,11 @@ _LIGHT: dict[str, tuple[str, ...]] = {
     Light.UNKNOWN: ("not known", "unk", "?"),
 }
 _AGE_BAND: dict[str, tuple[str, ...]] = {
-    AgeBand.UNDER_15: ("under 15", "<15", "0–14", "child"),
-    AgeBand.FROM_15: ("15–24",),
-    AgeBand.FROM_25: ("25–34",),
-    AgeBand.FROM_35: ("35–44",),
-    AgeBand.FROM_45: ("45–59",),
+    AgeBand.UNDER_15: ("under 15", "<15", "child"),
+    AgeBand.FROM_15: (),
+    AgeBand.FROM_25: (),
+    AgeBand.FROM_35: (),
+    AgeBand.FROM_45: (),
     AgeBand.FROM_60: ("60 and over", "60 or more", "over 60", ">=60", "≥60"),
     AgeBand.UNKNOWN: ("not known", "unk", "?"),
 }

@@ -22,7 +22,15 @@ from typing import BinaryIO, NamedTuple
 
 from core.errors import DataSourceError
 
-__all__ = ["MAX_CELL", "BadRow", "Dialect", "RowBatch", "find_dialect", "read_batches"]
+__all__ = [
+    "MAX_CELL",
+    "BadRow",
+    "Dialect",
+    "RowBatch",
+    "find_dialect",
+    "name_columns",
+    "read_batches",
+]
 
 MAX_CELL = 131_072  # characters; longer cells are no record's field
 MAX_LINE = 8_000_000
@@ -149,10 +157,10 @@ def find_dialect(path: Path, *, encoding: str = "", separator: str = "") -> Dial
         header = next(csv.reader([lines[0]], delimiter=separator))
     except csv.Error as error:
         raise DataSourceError.unreadable(path, f"its first line is no header ({error})") from error
-    return Dialect(encoding, separator, _name_columns(header), header_line)
+    return Dialect(encoding, separator, name_columns(header), header_line)
 
 
-def _name_columns(header: list[str]) -> tuple[str, ...]:
+def name_columns(header: list[str]) -> tuple[str, ...]:
     """Return column names that are all different; a nameless one is `column N`."""
     names: list[str] = []
     for number, cell in enumerate(header, start=1):

@@ -6,7 +6,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ from core.provenance import compute_file_sha256
 from records.database import Database
 from records.fields import find_kind
 from records.mapping import Mapping
+from records.plan import Plan, build_plan
 from records.reading import RawBatch, RawTable, open_table
 from records.rejects import RejectsFile
 from records.schema import IMPORTS
-from records.standardise import Plan, build_plan, standardise_batch
+from records.standardise import standardise_batch
 from records.storing import Storing
 
 __all__ = ["ImportReport", "import_file"]
@@ -152,7 +153,7 @@ def import_file(
         _record_counts(connection, import_id, report)
         rejects_file = rejects.keep()
     logger.info("%s: %s", path.name, {name: getattr(report, name) for name in OUTCOMES})
-    return _with_file(report, rejects_file)
+    return replace(report, rejects_file=rejects_file)
 
 
 def _require_mapping(mapping: Mapping | None, kind: str, area: str) -> Mapping:
@@ -226,7 +227,11 @@ class _Outcome:
         return ImportReport(
             kind=plan.kind.name,
             read=self.n_read,
-            **counts,
+            accepted=counts["accepted"],
+            updated=counts["updated"],
+            unchanged=counts["unchanged"],
+            duplicates=counts["duplicates"],
+            rejected=counts["rejected"],
             reasons=dict(self.reasons.most_common()),
             notes=dict((self.notes + storing.notes).most_common()),
             unused_columns=plan.unused,
@@ -240,8 +245,3 @@ def _record_counts(connection: sa.Connection, import_id: int, report: ImportRepo
     reasons = json.dumps(report.reasons, ensure_ascii=False)
     change = sa.update(IMPORTS).where(IMPORTS.c.import_id == import_id)
     connection.execute(change.values(**counts, reasons=reasons))
-
-
-def _with_file(report: ImportReport, rejects_file: str) -> ImportReport:
-    values = {name: getattr(report, name) for name in ImportReport.__dataclass_fields__}
-    return ImportReport(**{**values, "rejects_file": rejects_file})

@@ -7,6 +7,7 @@ records. It holds data only: nothing in it is executed.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -57,7 +58,7 @@ class Pick(_Strict):
     first: Texts = Field((), description="The first of these columns that is there and filled.")
     sum: Texts = Field((), description="These columns added up; all must be numbers.")
     join: Texts = Field((), description="The filled ones of these columns, one after the other.")
-    with_: str = Field(" × ", alias="with", description="What stands between joined columns.")
+    with_: str = Field(" × ", alias="with", description="What stands between joined columns.")  # noqa: RUF001
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -148,14 +149,16 @@ class Mapping(_Strict):
     @model_validator(mode="after")
     def _speaks_of_known_fields(self) -> Self:
         kind = KINDS[self.kind]
-        known = {kind.key, "time", *kind.field_names}
-        for part, names in (
+        known = {kind.key, "source", "time", *kind.field_names}
+        parts: list[tuple[str, Iterable[str]]] = [
             ("columns", self.columns),
+            ("optional", self.optional),
             ("constants", self.constants),
             ("values", self.values),
             ("rules", self.rules),
             *(("variants", variant.columns) for variant in self.variants),
-        ):
+        ]
+        for part, names in parts:
             for name in names:
                 if name not in known:
                     message = f"{part}.{name}: a {self.kind} has no field {name!r}"

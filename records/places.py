@@ -12,7 +12,7 @@ import pyproj
 from pyproj.exceptions import CRSError
 
 from core.errors import ConfigError
-from records.values import is_filled, parse_number
+from records.values import Column, is_filled, no_problem, parse_number
 
 __all__ = ["read_places"]
 
@@ -20,9 +20,7 @@ WGS84 = 4326
 DECIMALS = 7  # of a degree: about a centimetre
 
 
-def read_places(
-    lon_text: pd.Series[str], lat_text: pd.Series[str], *, decimal: str, crs: int
-) -> pd.DataFrame:
+def read_places(lon_text: Column, lat_text: Column, *, decimal: str, crs: int) -> pd.DataFrame:
     """Read pairs of coordinates.
 
     Parameters
@@ -48,8 +46,7 @@ def read_places(
     has_lon, has_lat = is_filled(lon_text), is_filled(lat_text)
     x, x_problem = parse_number(lon_text, decimal=decimal)
     y, y_problem = parse_number(lat_text, decimal=decimal)
-    x, y = x.astype("float64"), y.astype("float64")
-    note = pd.Series(pd.NA, index=lon_text.index, dtype="str")
+    note = no_problem(lon_text)
     written = (
         ": " + lat_text.fillna("").str.slice(0, 40) + ", " + lon_text.fillna("").str.slice(0, 40)
     )
@@ -73,9 +70,7 @@ def read_places(
     )
 
 
-def _to_wgs84(
-    x: pd.Series[float], y: pd.Series[float], crs: int
-) -> tuple[pd.Series[float], pd.Series[float]]:
+def _to_wgs84(x: Column, y: Column, crs: int) -> tuple[Column, Column]:
     try:
         transformer = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True)
     except CRSError as error:

@@ -16,13 +16,21 @@ from typing import Any, Protocol
 import pandas as pd
 
 from core.errors import DataSourceError, MissingDataError
-from records.delimited import CONTROL, BadRow, Dialect, find_dialect, read_batches
+from records.delimited import (
+    CONTROL,
+    BadRow,
+    Dialect,
+    find_dialect,
+    name_columns,
+    read_batches,
+)
 
 __all__ = ["RawBatch", "RawTable", "open_table"]
 
 BATCH_ROWS = 50_000
 DELIMITED = {".csv", ".tsv", ".txt", ".tab", ""}
 VECTOR = {".geojson", ".json", ".gpkg", ".shp", ".fgb"}
+SHEETS = {".xlsx", ".xlsm"}
 MAX_UNZIPPED_BYTES = 1_000_000_000
 
 
@@ -68,30 +76,35 @@ def open_table(
     DataSourceError
         If the file is empty or cannot be read, or its format is not known.
     """
-    if not path.exists():
-        message = f"{path}: no such file; check the path."
-        raise MissingDataError(message)
-    if not path.is_file():
-        message = f"{path}: is a folder, need a file; give the file with the records."
-        raise DataSourceError(message)
+    _require_file(path)
     suffix = path.suffix.lower()
     try:
-        if path.stat().st_size == 0:
-            message = f"{path}: is empty; check that the right file was given."
-            raise DataSourceError(message)
         if suffix in VECTOR:
             return _VectorTable(path, keep_crs=keep_crs)
-        if suffix in {".xlsx", ".xlsm"}:
+        if suffix in SHEETS:
             return _SheetTable(path)
-        if suffix not in DELIMITED:
-            known = ", ".join(sorted((DELIMITED | VECTOR | {".xlsx"}) - {""}))
-            message = f"{path}: format {suffix} is not known; use one of: {known}."
-            raise DataSourceError(message)
         return _DelimitedTable(path, find_dialect(path, encoding=encoding, separator=separator))
     except DataSourceError:
         raise
     except OSError as error:
         raise DataSourceError.unreadable(path, error.strerror or str(error)) from error
+
+
+def _require_file(path: Path) -> None:
+    if not path.exists():
+        message = f"{path}: no such file; check the path."
+        raise MissingDataError(message)
+    if not path.is_file():
+        message = f"{path}: is no file; give the file with the records."
+        raise DataSourceError(message)
+    if path.stat().st_size == 0:
+        message = f"{path}: is empty; check that the right file was given."
+        raise DataSourceError(message)
+    known = DELIMITED | VECTOR | SHEETS
+    if path.suffix.lower() not in known:
+        names = ", ".join(sorted(known - {""}))
+        message = f"{path}: format {path.suffix} is not known; use one of: {names}."
+        raise DataSourceError(message)
 
 
 def _to_frame(rows: list[list[str]], columns: tuple[str, ...]) -> pd.DataFrame:
@@ -139,9 +152,7 @@ class _SheetTable:
         if header is None:
             message = f"{path}: its first sheet is empty; check that the right file was given."
             raise DataSourceError(message)
-        from records.delimited import _name_columns
-
-        self.columns = _name_columns(header[1])
+        self.columns = name_columns(header[1])
         self.header_row = header[0]
         self.description = "workbook, first sheet"
 

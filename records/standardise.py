@@ -9,20 +9,21 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from hashlib import blake2b
 
 import numpy as np
 import pandas as pd
 
-from core.errors import TableError
 from core.vocabulary import RoadUser, Severity
+from records.cells import holds_in, make_keys, text_of
 from records.fields import Field, FieldType, IfUnknown, Kind
-from records.mapping import Condition, Mapping, Pick
 from records.places import read_places
+from records.plan import Plan
+from records.tables import dtype_of
 from records.values import (
+    Column,
     Parsed,
     clean_text,
-    is_filled,
+    no_problem,
     parse_count,
     parse_moment,
     parse_number,
@@ -31,33 +32,10 @@ from records.values import (
     parse_words,
 )
 
-__all__ = ["Plan", "Standardised", "build_plan", "standardise_batch"]
+__all__ = ["Standardised", "standardise_batch"]
 
-KEY_SEPARATOR = "\x1f"
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """Which column of one file gives which field."""
-
-    kind: Kind
-    mapping: Mapping
-    picks: dict[str, Pick]  # field → existing columns
-    aliases: dict[str, str]  # simplified column name → column
-    unused: tuple[str, ...]
-    latest: pd.Timestamp
-
-    @property
-    def given(self) -> frozenset[str]:
-        """Fields that this file speaks of, filled or not."""
-        spoken = {*self.picks, *self.mapping.constants, *self.mapping.rules}
-        if self.mapping.road_users:
-            spoken.add("road_users")
-        if {"lon", "lat"} & spoken:
-            spoken |= {"lon", "lat", "place_note"}
-        if "occurred_at" in spoken:
-            spoken.add("has_time")
-        return frozenset(spoken)
+NOT_READ_ALONE = frozenset({"lon", "lat", "place_note", "has_time"})
+FAR = pd.Timestamp(2200, 1, 1)
 
 
 @dataclass(slots=True)
@@ -65,108 +43,8 @@ class Standardised:
     """Typed records, why other rows were refused, and what was noted on the way."""
 
     frame: pd.DataFrame  # accepted rows: `source`, key, fields
-    reasons: pd.Series[str]  # refused rows: index of the batch → reason
+    reasons: Column  # refused rows: index of the batch → reason
     notes: Counter[str] = field(default_factory=Counter)
-
-
-def _simplify(name: str) -> str:
-    return " ".join(name.split()).casefold()
-
-
-def build_plan(
-    kind: Kind, mapping: Mapping, columns: tuple[str, ...], *, table: str, today: pd.Timestamp
-) -> Plan:
-    """Find for every field the column of this file that gives it.
-
-    Parameters
-    ----------
-    kind, mapping
-        What is wanted, and how the source writes it. Without `columns` in the mapping,
-        columns are found by the fields' own names and their common other names.
-    columns
-        Columns of the file.
-    table
-        Name of the file, for messages.
-    today
-        A crash more than one day later is in the future.
-
-    Raises
-    ------
-    TableError
-        If a column that the mapping names or the kind needs is not there; the message
-        lists the columns found.
-    """
-    names = {_simplify(name): name for name in reversed(columns)}
-    picks = _find_by_mapping(mapping, names, columns, table)
-    if not mapping.columns and not mapping.variants:
-        picks |= _find_by_name(kind, mapping, names)
-    given = {*picks, *mapping.constants, *mapping.rules}
-    missing = [one.name for one in kind.fields if one.is_required and one.name not in given]
-    if not kind.can_make_key and kind.key not in given and not mapping.id_columns:
-        missing.insert(0, kind.key)
-    if kind.name == "crash":
-        missing += [name for name in ("lon", "lat") if name not in given]
-    if missing:
-        raise TableError.missing_columns(table, missing, columns)
-    used = {column for pick in picks.values() for column in pick.columns}
-    used |= {names.get(_simplify(column), column) for column in _condition_columns(mapping)}
-    unused = tuple(column for column in columns if column not in used)
-    latest = today.normalize() + pd.Timedelta(days=2) - pd.Timedelta(microseconds=1)
-    return Plan(kind, mapping, picks, names, unused, latest)
-
-
-def _condition_columns(mapping: Mapping) -> list[str]:
-    conditions = [rule.when for rules in mapping.rules.values() for rule in rules if rule.when]
-    conditions += [*mapping.road_users.values(), *(rule.when for rule in mapping.skip)]
-    return [column for condition in conditions for column in condition.columns] + list(
-        mapping.id_columns
-    )
-
-
-def _find_by_mapping(
-    mapping: Mapping, names: dict[str, str], columns: tuple[str, ...], table: str
-) -> dict[str, Pick]:
-    wanted = dict(mapping.columns)
-    for variant in mapping.variants:
-        if all(_simplify(column) in names for column in variant.has_columns):
-            wanted |= variant.columns
-            break
-    picks: dict[str, Pick] = {}
-    missing: list[str] = []
-    for name, pick in wanted.items():
-        there = tuple(names[_simplify(c)] for c in pick.columns if _simplify(c) in names)
-        enough = bool(there) if pick.first else len(there) == len(pick.columns)
-        if enough:
-            way = "first" if pick.first else "sum" if pick.sum else "join"
-            picks[name] = pick.model_copy(update={way: there})
-        elif name not in mapping.optional:
-            missing += [c for c in pick.columns if _simplify(c) not in names]
-    missing += [c for c in _condition_columns(mapping) if _simplify(c) not in names]
-    if missing:
-        raise TableError.missing_columns(table, list(dict.fromkeys(missing)), columns)
-    return picks
-
-
-def _find_by_name(kind: Kind, mapping: Mapping, names: dict[str, str]) -> dict[str, Pick]:
-    """Find columns by the fields' names first, then by their other names."""
-    picks: dict[str, Pick] = {}
-    key = Field(kind.key, aliases=kind.key_aliases)
-    fields = [key, *(one for one in kind.fields if one.name not in {"has_time", "place_note"})]
-    taken: set[str] = set()
-    for use_aliases in (False, True):
-        for one in fields:
-            if one.name in picks or one.name in mapping.constants:
-                continue
-            for candidate in one.aliases if use_aliases else (one.name,):
-                column = names.get(candidate) or names.get(candidate.replace("_", " "))
-                if column is not None and column not in taken:
-                    picks[one.name] = Pick(first=(column,))
-                    taken.add(column)
-                    break
-    for extra in ("source", "time"):
-        if kind.name == "crash" and extra in names and extra not in picks:
-            picks[extra] = Pick(first=(names[extra],))
-    return picks
 
 
 def standardise_batch(raw: pd.DataFrame, plan: Plan) -> Standardised:
@@ -184,157 +62,92 @@ def standardise_batch(raw: pd.DataFrame, plan: Plan) -> Standardised:
     standardised
         Accepted rows with the batch's index, refused rows with the reason, and notes.
     """
-    result = Standardised(pd.DataFrame(index=raw.index), pd.Series(dtype="str"))
-    reasons = pd.Series(pd.NA, index=raw.index, dtype="str")
+    notes: Counter[str] = Counter()
+    reasons = no_problem(raw)
     for rule in plan.mapping.skip:
-        reasons = reasons.mask(reasons.isna() & _holds(raw, rule.when, plan), rule.reason)
-    columns: dict[str, pd.Series[object]] = {}
-    columns["source"] = _pick_source(raw, plan)
-    columns[plan.kind.key], problem = _read_key(raw, plan)
-    reasons = reasons.fillna(problem)
+        reasons = reasons.mask(reasons.isna() & holds_in(raw, rule.when, plan), rule.reason)
+    columns = {"source": _pick_source(raw, plan)}
+    columns[plan.kind.key], problems = _read_key(raw, plan)
+    reasons = reasons.fillna(problems)
     for one in plan.kind.fields:
-        if one.name in {"lon", "lat", "place_note", "has_time"}:
+        if one.name in NOT_READ_ALONE or one.name == "source":
             continue
-        parsed, has_time = _read_field(raw, one, plan)
-        reasons = _account(reasons, one, parsed, result.notes)
-        columns[one.name] = parsed.values
-        if one.name == "occurred_at":
-            columns["has_time"] = has_time
-    columns |= _read_place(raw, plan, result.notes, reasons)
+        if one.name not in plan.given:
+            columns[one.name] = _leave_out(raw, one)
+        elif one.type is FieldType.MOMENT:
+            parsed, columns["has_time"] = _read_moment(raw, one, plan)
+            reasons = _account(reasons, one, parsed, notes)
+            columns[one.name] = parsed.values
+        else:
+            parsed = _read_field(raw, one, plan)
+            reasons = _account(reasons, one, parsed, notes)
+            columns[one.name] = parsed.values
+    columns |= _read_place(raw, plan, notes, reasons)
     frame = pd.DataFrame({name: columns[name] for name in _column_order(plan.kind)})
     if plan.kind.name == "crash":
-        frame = _complete_severity(frame, result.notes, reasons)
-    result.frame = frame[reasons.isna()]
-    result.reasons = reasons.dropna()
-    return result
+        frame = _complete_severity(frame, notes, reasons)
+    return Standardised(frame[reasons.isna()], reasons.dropna(), notes)
 
 
 def _column_order(kind: Kind) -> list[str]:
     return list(dict.fromkeys(["source", kind.key, *kind.field_names]))
 
 
-def _text_of(raw: pd.DataFrame, name: str, plan: Plan) -> pd.Series[str] | None:
-    """Return a field's text, codes replaced by words; None when the file is silent."""
-    mapping = plan.mapping
-    pick = plan.picks.get(name)
-    if pick is None:
-        constant = mapping.constants.get(name)
-        return None if constant is None else pd.Series(constant, index=raw.index, dtype="str")
-    if pick.sum:
-        return _sum_text([raw[column] for column in pick.sum], mapping.decimal)
-    if pick.join:
-        parts = [clean_text(raw[column]) for column in pick.join]
-        rows = zip(*(part.fillna("").tolist() for part in parts), strict=True)
-        joined = [pick.with_.join(cell for cell in row if cell) for row in rows]
-        text = pd.Series(joined, index=raw.index, dtype="str")
-    else:
-        text = raw[pick.first[0]]
-        for column in pick.first[1:]:
-            text = text.where(is_filled(text), raw[column])
-    if name in mapping.constants:
-        text = text.where(is_filled(text), mapping.constants[name])
-    return _replace_codes(text, mapping.values.get(name))
+def _pick_source(raw: pd.DataFrame, plan: Plan) -> Column:
+    """Return who reports; of kinds whose key is one for all sources, what the file says."""
+    text = text_of(raw, "source", plan)
+    said = pd.Series(pd.NA, index=raw.index, dtype="str") if text is None else clean_text(text)
+    return said.fillna(plan.mapping.source or plan.fallback_source)
 
 
-def _replace_codes(text: pd.Series[str], book: dict[str, str] | None) -> pd.Series[str]:
-    if not book:
-        return text
-    simple = {_simplify(code): word for code, word in book.items()}
-    found = {word: simple.get(_simplify(word), word) for word in text.dropna().unique().tolist()}
-    return text.map(found).astype("str")
-
-
-def _sum_text(parts: list[pd.Series[str]], decimal: str) -> pd.Series[str]:
-    """Add columns; empty cells count nothing, all empty is empty, a wrong one is kept."""
-    total = pd.Series(0.0, index=parts[0].index)
-    wrong = pd.Series(pd.NA, index=parts[0].index, dtype="str")
-    some = pd.Series(False, index=parts[0].index)
-    for part in parts:
-        values, problems = parse_number(part, decimal=decimal)
-        numbers = values.astype("float64")
-        wrong = wrong.fillna(part.where(problems.notna() | (numbers < 0)))
-        some |= numbers.notna()
-        total += numbers.fillna(0.0)
-    text = pd.Series([f"{value:.10g}" for value in total.tolist()], index=total.index, dtype="str")
-    if decimal == ",":
-        text = text.str.replace(".", ",", regex=False)
-    return text.where(some, "").where(wrong.isna(), wrong)
-
-
-def _holds(raw: pd.DataFrame, condition: Condition, plan: Plan) -> pd.Series[bool]:
-    """Tell in which rows a condition holds."""
-    holds = pd.Series(False, index=raw.index)
-    for name in condition.columns:
-        text = raw[plan.aliases[_simplify(name)]]
-        if condition.above is not None:
-            numbers = parse_number(text, decimal=plan.mapping.decimal).values.astype("float64")
-            holds |= numbers > condition.above
-        elif condition.equals:
-            wanted = {_simplify(word) for word in condition.equals}
-            unique = {word: _simplify(word) in wanted for word in text.dropna().unique().tolist()}
-            holds |= text.map(unique).fillna(False).astype(bool)
-        else:
-            holds |= is_filled(text) == bool(condition.filled)
-    return holds
-
-
-def _pick_source(raw: pd.DataFrame, plan: Plan) -> pd.Series[object]:
-    text = _text_of(raw, "source", plan)
-    fallback = plan.mapping.source or "reported"
-    if text is None:
-        return pd.Series(fallback, index=raw.index, dtype="str")
-    return clean_text(text).fillna(fallback) if plan.kind.key_is_per_source else clean_text(text)
-
-
-def _read_key(raw: pd.DataFrame, plan: Plan) -> tuple[pd.Series[object], pd.Series[str]]:
+def _read_key(raw: pd.DataFrame, plan: Plan) -> tuple[Column, Column]:
     """Return the source's own identifiers, made from the content where there is none."""
-    problem = pd.Series(pd.NA, index=raw.index, dtype="str")
-    text = _text_of(raw, plan.kind.key, plan)
-    key = pd.Series(pd.NA, index=raw.index, dtype="str") if text is None else clean_text(text)
+    text = text_of(raw, plan.kind.key, plan)
+    key = no_problem(raw) if text is None else clean_text(text)
     absent = key.isna()
     if absent.any() and (plan.kind.can_make_key or plan.mapping.id_columns):
-        made = pd.Series(_make_keys(raw[absent], plan), index=raw.index[absent], dtype="str")
+        made = pd.Series(make_keys(raw[absent], plan), index=raw.index[absent], dtype="str")
         key = key.fillna(made)
-    return key, problem.mask(key.isna(), f"{plan.kind.key} missing")
+    return key, no_problem(raw).mask(key.isna(), f"{plan.kind.key} missing")
 
 
-def _make_keys(raw: pd.DataFrame, plan: Plan) -> list[str]:
-    """Return a digest of each row's named cells; empty columns make no difference."""
-    columns = sorted(plan.aliases[_simplify(c)] for c in plan.mapping.id_columns) or sorted(raw)
-    cells = [(f"{column}=", clean_text(raw[column]).fillna("").tolist()) for column in columns]
-    keys = []
-    for row in zip(*(values for _, values in cells), strict=True):
-        text = KEY_SEPARATOR.join(
-            head + cell for (head, _), cell in zip(cells, row, strict=True) if cell
-        )
-        keys.append("content-" + blake2b(text.encode(), digest_size=12).hexdigest())
-    return keys
+def _leave_out(raw: pd.DataFrame, one: Field) -> Column:
+    """Return the column of a field that the file does not speak of."""
+    if one.fallback is not None:
+        return pd.Series(one.fallback, index=raw.index, dtype="str")
+    if one.type is FieldType.WORDS:
+        return pd.Series("", index=raw.index, dtype="str")
+    empty: Column = pd.Series(None, index=raw.index, dtype="object")
+    return empty.astype(dtype_of(one))
 
 
-def _read_field(raw: pd.DataFrame, one: Field, plan: Plan) -> tuple[Parsed, pd.Series[bool]]:
-    """Read one field; the second value tells which moments have a time."""
-    no_time = pd.Series(False, index=raw.index)
+def _read_moment(raw: pd.DataFrame, one: Field, plan: Plan) -> tuple[Parsed, Column]:
+    """Read a moment from one column, or from one with the date and one with the time."""
+    date = text_of(raw, one.name, plan)
+    text = pd.Series("", index=raw.index, dtype="str") if date is None else date.fillna("")
+    time = text_of(raw, "time", plan)
+    if time is not None:
+        text = (text.str.strip() + " " + clean_text(time).fillna("")).str.strip()
+    return parse_moment(
+        text,
+        formats=plan.mapping.date_formats,
+        latest=plan.latest,
+        midnight_is_missing=plan.mapping.midnight_is_missing,
+    )
+
+
+def _read_field(raw: pd.DataFrame, one: Field, plan: Plan) -> Parsed:
     if one.name in plan.mapping.rules:
-        return _apply_rules(raw, one, plan), no_time
+        return _apply_rules(raw, one, plan)
     if one.name == "road_users" and plan.mapping.road_users:
-        return _read_road_users(raw, plan), no_time
-    text = _text_of(raw, one.name, plan)
+        return _read_road_users(raw, plan)
+    text = text_of(raw, one.name, plan)
     if text is None:
-        text = pd.Series("", index=raw.index, dtype="str")
-    if one.type is FieldType.MOMENT:
-        time = _text_of(raw, "time", plan)
-        if time is not None:
-            text = (text.fillna("").str.strip() + " " + clean_text(time).fillna("")).str.strip()
-        return parse_moment(
-            text,
-            formats=plan.mapping.date_formats,
-            latest=plan.latest,
-            midnight_is_missing=plan.mapping.midnight_is_missing,
-        )
-    return _read_simple(text, one, plan), no_time
+        return Parsed(_leave_out(raw, one), no_problem(raw))
+    return _read_simple(text, one, plan)
 
 
-def _read_simple(text: pd.Series[str], one: Field, plan: Plan) -> Parsed:
+def _read_simple(text: Column, one: Field, plan: Plan) -> Parsed:
     decimal = plan.mapping.decimal
     match one.type:
         case FieldType.COUNT:
@@ -343,10 +156,8 @@ def _read_simple(text: pd.Series[str], one: Field, plan: Plan) -> Parsed:
             return parse_number(text, decimal=decimal)
         case FieldType.DATE:
             formats = plan.mapping.date_formats
-            far = pd.Timestamp(2200, 1, 1)
-            parsed, _ = parse_moment(text, formats=formats, latest=far)
-            days = pd.to_datetime(parsed.values).dt.normalize()
-            return Parsed(days, parsed.problems)
+            parsed, _ = parse_moment(text, formats=formats, latest=FAR)
+            return Parsed(parsed.values.dt.normalize(), parsed.problems)
         case FieldType.TRUTH:
             return parse_truth(text)
         case FieldType.WORDS:
@@ -357,36 +168,35 @@ def _read_simple(text: pd.Series[str], one: Field, plan: Plan) -> Parsed:
                 return parsed
             return Parsed(parsed.values.fillna(one.fallback), parsed.problems)
         case _:
-            values = clean_text(text)
-            return Parsed(values, pd.Series(pd.NA, index=text.index, dtype="str"))
+            return Parsed(clean_text(text), no_problem(text))
 
 
 def _apply_rules(raw: pd.DataFrame, one: Field, plan: Plan) -> Parsed:
-    values = pd.Series(pd.NA, index=raw.index, dtype="str")
+    values = no_problem(raw)
     for rule in plan.mapping.rules[one.name]:
         open_rows = values.isna()
-        holds = open_rows if rule.when is None else open_rows & _holds(raw, rule.when, plan)
+        holds = open_rows if rule.when is None else open_rows & holds_in(raw, rule.when, plan)
         values = values.mask(holds, rule.word)
     if one.fallback is not None:
         values = values.fillna(one.fallback)
-    return Parsed(values, pd.Series(pd.NA, index=raw.index, dtype="str"))
+    return Parsed(values, no_problem(raw))
 
 
 def _read_road_users(raw: pd.DataFrame, plan: Plan) -> Parsed:
+    """Put together the road users whose conditions hold."""
     words = sorted(plan.mapping.road_users)
-    flags = [_holds(raw, plan.mapping.road_users[word], plan).to_numpy() for word in words]
-    code = sum(flag.astype(np.int64) << bit for bit, flag in enumerate(flags))
+    code = np.zeros(len(raw), dtype=np.int64)
+    for bit, word in enumerate(words):
+        code |= holds_in(raw, plan.mapping.road_users[word], plan).to_numpy(bool) << bit
     combos = {
-        int(one): ";".join(word for bit, word in enumerate(words) if one >> bit & 1)
-        for one in np.unique(code)
+        one: ";".join(word for bit, word in enumerate(words) if one >> bit & 1)
+        for one in np.unique(code).tolist()
     }
     values = pd.Series(code, index=raw.index).map(combos).astype("str")
-    return Parsed(values, pd.Series(pd.NA, index=raw.index, dtype="str"))
+    return Parsed(values, no_problem(raw))
 
 
-def _account(
-    reasons: pd.Series[str], one: Field, parsed: Parsed, notes: Counter[str]
-) -> pd.Series[str]:
+def _account(reasons: Column, one: Field, parsed: Parsed, notes: Counter[str]) -> Column:
     """Add the reasons for refusing rows, and note what was merely amiss."""
     problems = parsed.problems
     label = "date" if one.name == "occurred_at" else one.name
@@ -407,30 +217,30 @@ def _account(
 
 
 def _read_place(
-    raw: pd.DataFrame, plan: Plan, notes: Counter[str], reasons: pd.Series[str]
-) -> dict[str, pd.Series[object]]:
+    raw: pd.DataFrame, plan: Plan, notes: Counter[str], reasons: Column
+) -> dict[str, Column]:
     """Return `lon`, `lat` [degrees, WGS84] and what is to be said about them."""
     if "lon" not in plan.kind.field_names:
         return {}
-    texts = []
-    for name in ("lon", "lat"):
-        text = _text_of(raw, name, plan)
-        texts.append(pd.Series("", index=raw.index, dtype="str") if text is None else text)
-    place = read_places(*texts, decimal=plan.mapping.decimal, crs=plan.mapping.crs)
-    accepted = place["place_note"][reasons.isna()].dropna()
-    notes.update(
-        (accepted.str.replace(r"(?s):.*", "", regex=True) + "; kept without a place").tolist()
+    nothing: Column = pd.Series("", index=raw.index, dtype="str")
+    lon, lat = text_of(raw, "lon", plan), text_of(raw, "lat", plan)
+    place = read_places(
+        nothing if lon is None else lon,
+        nothing if lat is None else lat,
+        decimal=plan.mapping.decimal,
+        crs=plan.mapping.crs,
     )
+    said = place["place_note"][reasons.isna()].dropna()
+    said = said.str.replace(r"(?s):.*", "", regex=True)
+    notes.update((said + "; kept without a place").tolist())
     return {name: place[name] for name in ("lon", "lat", "place_note")}
 
 
-def _complete_severity(
-    frame: pd.DataFrame, notes: Counter[str], reasons: pd.Series[str]
-) -> pd.DataFrame:
+def _complete_severity(frame: pd.DataFrame, notes: Counter[str], reasons: Column) -> pd.DataFrame:
     """Take a missing severity from the counts of hurt people; note contradictions."""
     accepted = reasons.isna()
     severity = frame["severity"]
-    worst = pd.Series(pd.NA, index=frame.index, dtype="str")
+    worst = no_problem(frame)
     for column, word in (
         ("n_slight", Severity.SLIGHT),
         ("n_serious", Severity.SERIOUS),

@@ -23,6 +23,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
+from records.database import insert_rows
 from records.fields import KINDS, Kind
 from records.schema import AUDIT, RECORDS, list_content_columns
 
@@ -216,16 +217,16 @@ class Storing:
             self._held[row.record_id] = row
 
     def _insert(self, rows: Iterable[_Row]) -> None:
-        names = self._columns
         common: dict[str, Any] = {"area": self.area, "first_import_id": self.import_id}
         if self.kind.name == "crash":
             common["is_location_corrected"] = False
+        same = (*common.values(), self.import_id, self.now)
+        names = [*self._columns, "record_id", "content_hash", "row_number"]
+        names += [*common, "import_id", "recorded_at"]
         payload = [
-            {**dict(zip(names, row.values, strict=True)), **common, **self._stamp(row)}
-            for row in rows
+            (*row.values, row.record_id, row.content_hash, row.row_number, *same) for row in rows
         ]
-        if payload:
-            self.connection.execute(sa.insert(self._table), payload)
+        insert_rows(self.connection, self._table, names, payload)
 
     def _stamp(self, row: _Row) -> dict[str, Any]:
         return {
@@ -241,8 +242,8 @@ class Storing:
         held, self._held = self._held, {}
         for some in _in_parts(list(held)):
             query = sa.select(self._table).where(self._table.c.record_id.in_(some))
-            changes = []
-            log = []
+            changes: list[dict[str, Any]] = []
+            log: list[dict[str, Any]] = []
             for old in self.connection.execute(query).mappings():
                 row = self._merge(old, held[old["record_id"]])
                 is_changed = row.content_hash != old["content_hash"]

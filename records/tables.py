@@ -10,7 +10,7 @@ import pandas as pd
 from records.fields import Field, FieldType, Kind
 from records.schema import list_content_columns
 
-__all__ = ["list_frame_columns", "to_record_frame"]
+__all__ = ["dtype_of", "list_frame_columns", "to_record_frame"]
 
 DTYPES: Final[dict[FieldType, str]] = {
     FieldType.TEXT: "str",
@@ -32,13 +32,14 @@ def list_frame_columns(kind: Kind) -> dict[str, str]:
     `row_number` say which row of which file wrote the record last.
     """
     columns = {"crash_id" if kind.name == "crash" else "record_id": "str"}
-    columns |= {one.name: _dtype_of(one) for one in list_content_columns(kind)}
+    columns |= {one.name: dtype_of(one) for one in list_content_columns(kind)}
     if kind.name == "crash":
         columns["is_location_corrected"] = "bool"
     return {**columns, "import_id": "int64", "row_number": "int64"}
 
 
-def _dtype_of(one: Field) -> str:
+def dtype_of(one: Field) -> Any:  # noqa: ANN401 - pandas' stubs list every literal
+    """Return the pandas type of a field."""
     return "bool" if one.name == "has_time" else DTYPES[one.type]
 
 

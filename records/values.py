@@ -7,7 +7,8 @@ problems (missing where all is well), both with the index of the input.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,9 +17,11 @@ from core.vocabulary import AgeBand
 from records.codebooks import find_word, simplify_word
 
 __all__ = [
+    "Column",
     "Parsed",
     "clean_text",
     "is_filled",
+    "no_problem",
     "parse_count",
     "parse_moment",
     "parse_number",
@@ -27,7 +30,7 @@ __all__ = [
     "parse_words",
 ]
 
-Text = "pd.Series[str]"
+Column: TypeAlias = "pd.Series[Any]"
 NOTHING = {"", "null", "none", "nan", "n/a", "#n/a", "nat"}
 NO_VALUE = NOTHING | {"-", "--", "na", "?", "."}
 ISO_MOMENT = re.compile(
@@ -51,55 +54,78 @@ AGE_BANDS = ((0, 15), (15, 25), (25, 35), (35, 45), (45, 60), (60, 121))
 class Parsed(NamedTuple):
     """A typed column and, for each row, what was wrong with it (missing: nothing)."""
 
-    values: pd.Series[object]
-    problems: pd.Series[str]
+    values: Column
+    problems: Column
 
 
-def _no_problem(like: pd.Series[str]) -> pd.Series[str]:
+def no_problem(like: Column | pd.DataFrame) -> Column:
+    """Return a column that says that all is well everywhere."""
     return pd.Series(pd.NA, index=like.index, dtype="str")
 
 
-def clean_text(text: pd.Series[str]) -> pd.Series[str]:
+def _on_distinct(text: Column, parse: Callable[[Column], tuple[Column, ...]]) -> list[Column]:
+    """Apply `parse` to the distinct texts only, and spread what it returns over all rows."""
+    codes, distinct = pd.factorize(text.fillna(""))
+    columns = parse(pd.Series(distinct, dtype="str").str.strip())
+    return [column.take(codes).set_axis(text.index) for column in columns]
+
+
+def clean_text(text: Column) -> Column:
     """Trim, and make what only says that there is nothing missing."""
-    trimmed = text.fillna("").str.strip()
-    return trimmed.mask(trimmed.str.lower().isin(NOTHING))
+
+    def parse(distinct: Column) -> tuple[Column]:
+        return (distinct.mask(distinct.str.lower().isin(NOTHING)),)
+
+    (cleaned,) = _on_distinct(text, parse)
+    return cleaned
 
 
-def is_filled(text: pd.Series[str]) -> pd.Series[bool]:
+def is_filled(text: Column) -> Column:
     """Tell which cells hold a value."""
-    return ~text.fillna("").str.strip().str.lower().isin(NO_VALUE)
+    (filled,) = _on_distinct(text, lambda distinct: (_has_value(distinct),))
+    return filled
 
 
-def parse_number(text: pd.Series[str], *, decimal: str = ".") -> Parsed:
+def _has_value(trimmed: Column) -> Column:
+    return ~trimmed.str.lower().isin(NO_VALUE)
+
+
+def parse_number(text: Column, *, decimal: str = ".") -> Parsed:
     """Read finite numbers; a comma is a decimal mark only when `decimal` says so."""
-    trimmed = text.fillna("").str.strip()
-    filled = is_filled(trimmed)
-    plain = trimmed.where(filled)
-    if decimal == ",":
-        plain = plain.str.replace(",", ".", regex=False)
-    values = pd.to_numeric(plain, errors="coerce").astype("float64")
-    values = values.where(np.isfinite(values))
-    problems = _no_problem(text).mask(filled & values.isna(), "is not a number")
-    return Parsed(values, problems)
+
+    def parse(distinct: Column) -> Parsed:
+        filled = _has_value(distinct)
+        plain = distinct.where(filled)
+        if decimal == ",":
+            plain = plain.str.replace(",", ".", regex=False)
+        values = pd.to_numeric(plain, errors="coerce").astype("float64")
+        values = values.where(np.isfinite(values))
+        problems = no_problem(distinct).mask(filled & values.isna(), "is not a number")
+        return Parsed(values, problems)
+
+    return Parsed(*_on_distinct(text, parse))
 
 
-def parse_count(text: pd.Series[str], *, decimal: str = ".") -> Parsed:
+def parse_count(text: Column, *, decimal: str = ".") -> Parsed:
     """Read whole numbers that are 0 or more."""
-    values, problems = parse_number(text, decimal=decimal)
-    numbers = values.astype("float64")
-    problems = problems.mask(numbers < 0, "is negative")
-    problems = problems.mask((numbers >= 0) & (numbers % 1 != 0), "is not a whole number")
-    problems = problems.mask(numbers > MAX_COUNT, "is too large to be a count")
-    return Parsed(numbers.mask(problems.notna()).astype("Int64"), problems)
+
+    def parse(distinct: Column) -> Parsed:
+        numbers, problems = parse_number(distinct, decimal=decimal)
+        problems = problems.mask(numbers < 0, "is negative")
+        problems = problems.mask((numbers >= 0) & (numbers % 1 != 0), "is not a whole number")
+        problems = problems.mask(numbers > MAX_COUNT, "is too large to be a count")
+        return Parsed(numbers.mask(problems.notna()).astype("Int64"), problems)
+
+    return Parsed(*_on_distinct(text, parse))
 
 
 def parse_moment(
-    text: pd.Series[str],
+    text: Column,
     *,
     formats: tuple[str, ...],
     latest: pd.Timestamp,
     midnight_is_missing: bool = False,
-) -> tuple[Parsed, pd.Series[bool]]:
+) -> tuple[Parsed, Column]:
     """Read local dates and times; also tell which have a time.
 
     Parameters
@@ -119,16 +145,29 @@ def parse_moment(
     parsed, has_time
         Moments as datetime64[us], and whether each has a time.
     """
-    trimmed = text.fillna("").str.strip()
-    filled = is_filled(trimmed)
-    plain = trimmed.where(filled)
-    values = pd.Series(pd.NaT, index=text.index, dtype="datetime64[us]")
-    has_time = pd.Series(False, index=text.index)
+
+    def parse(distinct: Column) -> tuple[Column, ...]:
+        filled = _has_value(distinct)
+        values, has_time = _read_moments(distinct.where(filled), formats)
+        problems = no_problem(distinct).mask(filled & values.isna(), "is not understood")
+        problems = problems.mask(values > latest, "is in the future")
+        problems = problems.mask(values < EARLIEST, "is before 1900")
+        if midnight_is_missing:
+            has_time &= values != values.dt.normalize()
+        return values.mask(problems.notna()), problems, has_time & problems.isna()
+
+    values, problems, has_time = _on_distinct(text, parse)
+    return Parsed(values, problems), has_time
+
+
+def _read_moments(plain: Column, formats: tuple[str, ...]) -> tuple[Column, Column]:
+    """Try the formats one after the other on what is still not read."""
+    values: Column = pd.Series(pd.NaT, index=plain.index, dtype="datetime64[us]")
+    has_time: Column = pd.Series(False, index=plain.index)
     if not formats:
-        plain = plain.str.replace(OFFSET, "", regex=True).where(
-            plain.str.contains(":", regex=False).fillna(False), plain
-        )
-        plain = plain.where(plain.fillna("").str.match(ISO_MOMENT))
+        timed = plain.str.contains(":", regex=False).fillna(False).astype(bool)
+        plain = plain.mask(timed, plain.str.replace(OFFSET, "", regex=True))
+        plain = plain.where(plain.fillna("").str.match(ISO_MOMENT).astype(bool))
     for pattern in formats or ISO_FORMATS:
         open_rows = values.isna() & plain.notna()
         if not open_rows.any():
@@ -137,36 +176,33 @@ def parse_moment(
         found = found.dt.tz_localize(None).astype("datetime64[us]").dropna()
         values.loc[found.index] = found
         has_time.loc[found.index] = "%H" in pattern or "%I" in pattern
-    problems = _no_problem(text).mask(filled & values.isna(), "is not understood")
-    problems = problems.mask(values > latest, "is in the future")
-    problems = problems.mask(values < EARLIEST, "is before 1900")
-    if midnight_is_missing:
-        has_time &= values != values.dt.normalize()
-    return Parsed(values.mask(problems.notna()), problems), has_time & problems.isna()
+    return values, has_time
 
 
-def parse_truth(text: pd.Series[str]) -> Parsed:
+def parse_truth(text: Column) -> Parsed:
     """Read yes and no as true and false; anything else is not known."""
     words, problems = parse_word(text, codebook="yes_no_unknown")
-    values = words.map({"yes": True, "no": False}).astype("boolean")
-    return Parsed(values, problems)
+    return Parsed(words.map({"yes": True, "no": False}).astype("boolean"), problems)
 
 
-def parse_word(text: pd.Series[str], *, codebook: str) -> Parsed:
+def parse_word(text: Column, *, codebook: str) -> Parsed:
     """Read words through a code book; a word in no code book is a problem that names it."""
-    trimmed = text.fillna("").str.strip()
-    filled = is_filled(trimmed)
-    book: dict[str, str | None] = {}
-    for word in trimmed[filled].unique().tolist():
-        book[word] = find_word(codebook, word)
-        if book[word] is None and codebook == "age_band":
-            book[word] = _find_age_band(word)
-    values = trimmed.where(filled).map(book).astype("str")
-    unknown = filled & values.isna()
-    problems = _no_problem(text)
-    if unknown.any():
-        problems = problems.mask(unknown, "word not known: " + trimmed.map(_shorten).astype("str"))
-    return Parsed(values, problems)
+
+    def parse(distinct: Column) -> Parsed:
+        words = [_read_word(word, codebook) for word in distinct.tolist()]
+        values = pd.Series(words, index=distinct.index, dtype="str")
+        unknown = _has_value(distinct) & values.isna()
+        said = "word not known: " + distinct.map(_shorten).astype("str")
+        return Parsed(values, no_problem(distinct).mask(unknown, said))
+
+    return Parsed(*_on_distinct(text, parse))
+
+
+def _read_word(word: str, codebook: str) -> str | None:
+    known = find_word(codebook, word) if word else None
+    if known is None and word.lower() in NO_VALUE:
+        return None
+    return _find_age_band(word) if known is None and codebook == "age_band" else known
 
 
 def _find_age_band(word: str) -> str | None:
@@ -181,23 +217,26 @@ def _find_age_band(word: str) -> str | None:
     return None
 
 
-def parse_words(text: pd.Series[str], *, codebook: str, fallback: str) -> Parsed:
+def parse_words(text: Column, *, codebook: str, fallback: str) -> Parsed:
     """Read lists of words (";" or "," between); an unknown word becomes `fallback`."""
-    trimmed = text.fillna("").str.strip()
-    book: dict[str, str] = {}
-    wrong: dict[str, str] = {}
-    for entry in trimmed.unique().tolist():
-        found: set[str] = set()
-        for word in re.split(r"[;,|+]", entry):
-            if word.strip().lower() in NO_VALUE:
-                continue
-            known = find_word(codebook, word)
-            if known is None:
-                wrong.setdefault(entry, f"word not known: {_shorten(word.strip())}")
-            found.add(known or fallback)
-        book[entry] = ";".join(sorted(found))
-    values = trimmed.map(book).astype("str")
-    return Parsed(values, trimmed.map(wrong).astype("str"))
+
+    def parse(distinct: Column) -> Parsed:
+        entries: list[str] = []
+        problems: list[str | None] = []
+        for entry in distinct.tolist():
+            words = [word.strip() for word in re.split(r"[;,|+]", entry)]
+            words = [word for word in words if word.lower() not in NO_VALUE]
+            known = {word: find_word(codebook, word) for word in words}
+            wrong = [word for word, found in known.items() if found is None]
+            entries.append(";".join(sorted({found or fallback for found in known.values()})))
+            problems.append(f"word not known: {_shorten(wrong[0])}" if wrong else None)
+        index = distinct.index
+        return Parsed(
+            pd.Series(entries, index=index, dtype="str"),
+            pd.Series(problems, index=index, dtype="str"),
+        )
+
+    return Parsed(*_on_distinct(text, parse))
 
 
 def _shorten(word: object) -> str:

@@ -1,0 +1,139 @@
+"""Find out which column of one file gives which field of a record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core.errors import TableError
+from records.fields import Field, Kind
+from records.mapping import Mapping, Pick
+
+__all__ = ["Plan", "build_plan", "simplify_name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which column of one file gives which field."""
+
+    kind: Kind
+    mapping: Mapping
+    picks: dict[str, Pick]  # field → existing columns
+    aliases: dict[str, str]  # simplified column name → column
+    unused: tuple[str, ...]
+    latest: pd.Timestamp
+    fallback_source: str = "reported"
+
+    @property
+    def given(self) -> frozenset[str]:
+        """Fields that this file speaks of, filled or not."""
+        spoken = {*self.picks, *self.mapping.constants, *self.mapping.rules}
+        if self.mapping.road_users:
+            spoken.add("road_users")
+        if {"lon", "lat"} & spoken:
+            spoken |= {"lon", "lat", "place_note"}
+        if "occurred_at" in spoken:
+            spoken.add("has_time")
+        return frozenset(spoken)
+
+
+def simplify_name(name: str) -> str:
+    """Return a column's name as it is compared: lower case, single blanks."""
+    return " ".join(name.split()).casefold()
+
+
+def build_plan(
+    kind: Kind, mapping: Mapping, columns: tuple[str, ...], *, table: str, today: pd.Timestamp
+) -> Plan:
+    """Find for every field the column of this file that gives it.
+
+    Parameters
+    ----------
+    kind, mapping
+        What is wanted, and how the source writes it. Without `columns` in the mapping,
+        columns are found by the fields' own names and their common other names.
+    columns
+        Columns of the file.
+    table
+        Name of the file, for messages.
+    today
+        A crash more than one day later is in the future.
+
+    Raises
+    ------
+    TableError
+        If a column that the mapping names or the kind needs is not there; the message
+        lists the columns found.
+    """
+    names = {simplify_name(name): name for name in reversed(columns)}
+    picks = _find_by_mapping(mapping, names, columns, table)
+    if not mapping.columns and not mapping.variants:
+        picks |= _find_by_name(kind, mapping, names)
+    given = {*picks, *mapping.constants, *mapping.rules}
+    missing = [one.name for one in kind.fields if one.is_required and one.name not in given]
+    if not kind.can_make_key and kind.key not in given and not mapping.id_columns:
+        missing.insert(0, kind.key)
+    if kind.name == "crash":
+        missing += [name for name in ("lon", "lat") if name not in given]
+    if missing:
+        raise TableError.missing_columns(table, missing, columns)
+    used = {column for pick in picks.values() for column in pick.columns}
+    used |= {names.get(simplify_name(column), column) for column in _condition_columns(mapping)}
+    unused = tuple(column for column in columns if column not in used)
+    latest = today.normalize() + pd.Timedelta(days=2) - pd.Timedelta(microseconds=1)
+    return Plan(kind, mapping, picks, names, unused, latest)
+
+
+def _condition_columns(mapping: Mapping) -> list[str]:
+    conditions = [rule.when for rules in mapping.rules.values() for rule in rules if rule.when]
+    conditions += [*mapping.road_users.values(), *(rule.when for rule in mapping.skip)]
+    return [column for condition in conditions for column in condition.columns] + list(
+        mapping.id_columns
+    )
+
+
+def _find_by_mapping(
+    mapping: Mapping, names: dict[str, str], columns: tuple[str, ...], table: str
+) -> dict[str, Pick]:
+    wanted = dict(mapping.columns)
+    for variant in mapping.variants:
+        if all(simplify_name(column) in names for column in variant.has_columns):
+            wanted |= variant.columns
+            break
+    picks: dict[str, Pick] = {}
+    missing: list[str] = []
+    for name, pick in wanted.items():
+        there = tuple(names[simplify_name(c)] for c in pick.columns if simplify_name(c) in names)
+        enough = bool(there) if pick.first else len(there) == len(pick.columns)
+        if enough:
+            way = "first" if pick.first else "sum" if pick.sum else "join"
+            picks[name] = pick.model_copy(update={way: there})
+        elif name not in mapping.optional:
+            missing += [c for c in pick.columns if simplify_name(c) not in names]
+    missing += [c for c in _condition_columns(mapping) if simplify_name(c) not in names]
+    if missing:
+        raise TableError.missing_columns(table, list(dict.fromkeys(missing)), columns)
+    return picks
+
+
+def _find_by_name(kind: Kind, mapping: Mapping, names: dict[str, str]) -> dict[str, Pick]:
+    """Find columns by the fields' names first, then by their other names."""
+    picks: dict[str, Pick] = {}
+    key = Field(kind.key, aliases=kind.key_aliases)
+    fields = [key, *(one for one in kind.fields if one.name not in {"has_time", "place_note"})]
+    taken: set[str] = set()
+    for use_aliases in (False, True):
+        for one in fields:
+            if one.name in picks or one.name in mapping.constants:
+                continue
+            for candidate in one.aliases if use_aliases else (one.name,):
+                column = names.get(candidate) or names.get(candidate.replace("_", " "))
+                if column is not None and column not in taken:
+                    picks[one.name] = Pick(first=(column,))
+                    taken.add(column)
+                    break
+    for extra in ("source", "time"):
+        if kind.name == "crash" and extra in names and extra not in picks:
+            picks[extra] = Pick(first=(names[extra],))
+    return picks
