@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -202,7 +203,8 @@ def write_layer(frame: GeoDataFrame, path: Path) -> Path:
         if suffix != ".shp":  # a shapefile is several files, which cannot be swapped as one
             part.replace(path)
     except (OSError, pyogrio.errors.DataSourceError) as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         reason = str(error).splitlines()[0]
         message = f"{path}: cannot be written: {reason}; check the folder and try again."
         raise DataSourceError(message) from error
@@ -223,7 +225,9 @@ def _write(frame: GeoDataFrame, path: Path, suffix: str) -> None:
         if long:
             logger.warning("%s: a shapefile cuts %d column names: %s", path, len(long), long)
     path.unlink(missing_ok=True)
-    options = {"layer": path.stem.removeprefix(".").removesuffix(".part")}
+    options: dict[str, str] = {"layer": path.stem.removeprefix(".").removesuffix(".part")}
+    if suffix == ".fgb":
+        options["SPATIAL_INDEX"] = "NO"  # the index would put the rows in another order
     pyogrio.write_dataframe(frame, path, driver=_DRIVERS[suffix], **options)
 
 

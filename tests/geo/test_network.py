@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from pyproj import Geod
+from shapely import Point, box
+
+from core.errors import (
+    CrsError,
+    DataSourceError,
+    GeometryError,
+    MissingDataError,
+    NetworkError,
+    TableError,
+)
+from geo.network import (
+    build_network_from_lines,
+    build_network_from_osm,
+    read_network,
+    write_network,
+)
+from geo.vector_io import write_layer
+
+ROAD = {"highway": "residential"}
+CUT = {"max_segment_length_m": 500.0}
+
+
+@pytest.fixture
+def crossroads(write_osm):
+    nodes = {
+        1: (-400, 0), 2: (900, 0), 3: (0, -100), 4: (0, 100), 5: (0, 0),
+        9: (50, 50, {"place": "village", "name": "Phum"}),
+    }  # fmt: skip
+    ways = {
+        10: ([1, 5, 2], {"highway": "trunk", "name": "National Road 4", "ref": "4"}),
+        11: ([3, 5, 4], ROAD | {"lit": "yes"}),
+        12: ([3, 4], {"highway": "footway"}),
+    }
+    return write_osm(nodes, ways)
+
+
+def test_a_network_comes_back_as_written(crossroads, options, tmp_path):
+    network = build_network_from_osm(crossroads, **(options | CUT))
+    write_network(network, tmp_path / "net")
+    back = read_network(tmp_path / "net")
+    assert back.summary == network.summary
+    for name in ("segments", "nodes", "intersections", "places"):
+        pd.testing.assert_frame_equal(getattr(back, name), getattr(network, name))
+        assert getattr(back, name).crs == network.segments.crs
+    (tmp_path / "net" / "nodes.parquet").unlink()
+    with pytest.raises(MissingDataError, match=r"nodes\.parquet"):
+        read_network(tmp_path / "net")
+
+
+def test_the_summary_says_what_was_read_and_what_came_of_it(crossroads, options):
+    some = options | CUT | {"road_classes": ["trunk", "residential"]}
+    summary = build_network_from_osm(crossroads, **some).summary
+    assert summary["n_ways_read"] == 3
+    assert summary["n_ways_skipped"] == {"road class not chosen: path": 1}
+    assert (summary["n_segments"], summary["n_nodes"], summary["n_intersections"]) == (5, 6, 1)
+    assert summary["km_by_road_class"] == {
+        "trunk": pytest.approx(1.3, rel=1e-3),
+        "residential": pytest.approx(0.2, rel=1e-3),
+    }
+    assert summary["network_km"] == pytest.approx(sum(summary["km_by_road_class"].values()))
+    assert (summary["n_components"], summary["largest_component_share"]) == (1, 1.0)
+    assert summary["crs"] == "EPSG:32648"
+    west, south, east, north = summary["bounds_wgs84"]
+    assert 104.9 < west < 105 < east < 105.1
+    assert 11.5 < south < north < 11.6
+
+
+def test_lengths_are_true_metres(crossroads, options):
+    network = build_network_from_osm(crossroads, **options)
+    lines = network.segments.geometry.to_crs(4326)
+    geodesic = sum(Geod(ellps="WGS84").geometry_length(line) for line in lines)
+    assert network.segments["length_m"].sum() == pytest.approx(geodesic, rel=5e-4)
+
+
+def test_texts_that_are_missing_are_null_and_never_the_word_none(crossroads, options):
+    segments = build_network_from_osm(crossroads, **options).segments
+    unnamed = segments[segments["road_class"] != "trunk"]
+    for column in ("name", "name_km", "ref", "surface", "province", "district"):
+        assert segments[column].dtype == "str"
+        assert unnamed[column].isna().all()
+
+
+def test_a_boundary_keeps_what_lies_inside(crossroads, options):
+    whole = build_network_from_osm(crossroads, **options)
+    west, south, _, north = whole.summary["bounds_wgs84"]
+    half = build_network_from_osm(
+        crossroads, boundary=box(west - 1, south - 1, 105.0005, north + 1), **options
+    )
+    assert half.summary["n_ways_skipped"] == {}
+    assert sorted(half.segments["length_m"].round()) == [100, 100, 200, 400]
+    assert half.places["name"].tolist() == ["Phum"]
+    with pytest.raises(GeometryError, match=r"none of the 3 roads .* boundary 0,0,1,1"):
+        build_network_from_osm(crossroads, boundary=box(0, 0, 1, 1), **options)
+    with pytest.raises(GeometryError, match="without an area"):
+        build_network_from_osm(crossroads, boundary=Point(105, 11.5), **options)
+
+
+def test_an_area_without_roads_says_what_is_there(write_osm, crossroads, options):
+    with pytest.raises(NetworkError, match="1 road class not chosen: trunk") as caught:
+        build_network_from_osm(crossroads, **(options | {"road_classes": ["motorway"]}))
+    assert "roads.osm: no road of the chosen classes among 3" in str(caught.value)
+    empty = write_osm({1: (0, 0)}, {}, name="empty.osm")
+    with pytest.raises(NetworkError, match=r"empty\.osm.* among 0"):
+        build_network_from_osm(empty, **options)
+
+
+def test_a_system_can_be_chosen_but_must_be_in_true_metres(crossroads, options):
+    network = build_network_from_osm(crossroads, crs="EPSG:32647", **options)
+    assert network.segments.crs.to_epsg() == 32647
+    with pytest.raises(CrsError, match="3857"):
+        build_network_from_osm(crossroads, crs="EPSG:3857", **options)
+
+
+def test_progress_ends_where_it_said_it_would(crossroads, options):
+    seen = []
+    build_network_from_osm(crossroads, progress=lambda *step: seen.append(step), **options)
+    assert seen[0][:2] == (0, 5)
+    assert seen[-1][:2] == (5, 5)
+
+
+@pytest.mark.parametrize(
+    ("columns", "classes"),
+    [
+        ({"highway": ["trunk", "living_street"]}, ["trunk", "residential"]),
+        ({"class2": ["major", "minor"]}, ["secondary", "residential"]),
+        ({"FCLASS": ["primary_link", "track_grade3"]}, ["primary", "track"]),
+        ({"other": [1, 2]}, ["unclassified"]),
+    ],
+)
+def test_the_class_column_of_a_line_layer_is_found(make_lines, options, columns, classes):
+    lines = make_lines([[(0, 0), (100, 0)], [(100, 0), (200, 0)]], **columns)
+    network = build_network_from_lines(lines, **options)
+    assert network.segments["road_class"].tolist() == classes
+
+
+def test_a_class_column_can_be_given(make_lines, options):
+    lines = make_lines([[(0, 0), (9, 0)]], kind=["tertiary"], highway=["trunk"])
+    network = build_network_from_lines(lines, class_column="kind", **options)
+    assert network.segments["road_class"].tolist() == ["tertiary"]
+    with pytest.raises(TableError, match="missing: sort; found: kind, highway"):
+        build_network_from_lines(lines, class_column="sort", **options)
+    with pytest.raises(NetworkError, match="1 not a road: kind=runway"):
+        build_network_from_lines(lines.assign(kind="runway"), class_column="kind", **options)
+
+
+def test_columns_named_as_tags_are_read_as_such(make_lines, options):
+    lines = make_lines(
+        [[(0, 0), (100, 0)], [(300, 0), (200, 0)]],
+        fclass=["residential", "primary"],
+        name=["A", None],
+        maxspeed=[40, 0],
+        lanes=[2.0, np.nan],
+        oneway=["B", "T"],
+        bridge=["F", "T"],
+        layer=[0, 1],
+    )
+    first, second = build_network_from_lines(lines, **options).segments.to_dict("records")
+    assert (first["name"], first["maxspeed_kmh"], first["lanes"]) == ("A", 40, 2)
+    assert (first["oneway"], first["is_bridge"], first["layer"]) == ("no", False, 0)
+    assert (second["oneway"], second["is_bridge"], second["layer"]) == ("backward", True, 1)
+    assert pd.isna(second["name"])
+    assert np.isnan(second["maxspeed_kmh"])
+    assert [first["osm_way_id"], second["osm_way_id"]] == [0, 1]
+
+
+def test_lines_join_at_shared_vertices_to_the_centimetre_and_never_where_they_cross(
+    make_lines, options
+):
+    lines = make_lines(
+        [
+            [(0, 0), (100, 0), (200, 0)],
+            [(100.004, 0.004), (100, 80)],  # starts at an inner vertex of the first
+            [(50, -50), (50, 50)],  # crosses the first
+        ]
+    )
+    network = build_network_from_lines(lines, **options)
+    assert sorted(network.segments["length_m"].round(1)) == [80.0, 100.0, 100.0, 100.0]
+    assert network.summary["n_components"] == 2
+    assert len(network.intersections) == 1
+
+
+def test_rows_without_a_line_are_counted(make_lines, options):
+    lines = make_lines([[(0, 0), (100, 0)], [(0, 5), (0, 5)]])
+    empty = gpd.GeoDataFrame(geometry=[None], crs=lines.crs)
+    layer = pd.concat([lines, empty], ignore_index=True)
+    summary = build_network_from_lines(layer, **options).summary
+    assert summary["n_ways_read"] == 3
+    assert summary["n_ways_skipped"] == {"no geometry": 1, "no length": 1}
+    with pytest.raises(NetworkError, match="no length"):
+        build_network_from_lines(lines.iloc[1:], **options)
+    with pytest.raises(NetworkError, match="no geometry"):
+        build_network_from_lines(empty, **options)
+
+
+def test_a_line_layer_in_degrees_gives_the_same_network(make_lines, options, tmp_path):
+    lines = make_lines([[(0, 0), (100, 0), (100, 60)], [(100, 0), (180, 0)]], highway=["road"] * 2)
+    metres = build_network_from_lines(lines, **options)
+    path = write_layer(lines.to_crs(4326), tmp_path / "roads.gpkg")
+    degrees = build_network_from_lines(path, **options)
+    assert degrees.segments.crs == metres.segments.crs
+    np.testing.assert_allclose(
+        np.sort(degrees.segments["length_m"]), np.sort(metres.segments["length_m"]), atol=1e-5
+    )
+    (tmp_path / "empty.geojson").write_text("")
+    with pytest.raises(DataSourceError, match="empty"):
+        build_network_from_lines(tmp_path / "empty.geojson", **options)
+
+
+def check_contract(network):
+    """Check what every network promises, whatever it was built from."""
+    segments, nodes, found = network.segments, network.nodes, network.intersections
+    for frame, key in ((segments, "segment_id"), (nodes, "node_id"), (found, "intersection_id")):
+        assert frame[key].tolist() == list(range(len(frame)))
+        assert frame[key].dtype == np.int64
+    shapes = segments.geometry.to_numpy()
+    np.testing.assert_allclose(shapely.length(shapes), segments["length_m"], atol=1e-6)
+    spots = nodes.geometry.to_numpy()
+    for end, index in (("u", 0), ("v", -1)):
+        assert shapely.distance(shapely.get_point(shapes, index), spots[segments[end]]).max() < 1e-6
+    assert segments["length_m"].max() <= 500.0 + 1e-6
+    assert segments["length_m"].min() > 0
+    ends = np.concatenate([segments["u"], segments["v"]])
+    np.testing.assert_array_equal(np.bincount(ends, minlength=len(nodes)), nodes["degree"])
+    assert nodes.loc[nodes["degree"] >= 3, "intersection_id"].notna().all()
+    assert found["n_nodes"].sum() == nodes["intersection_id"].notna().sum()
+    by_part = segments.groupby("component")["length_m"].sum()
+    assert by_part.is_monotonic_decreasing
+    assert not segments.isin(["None", "nan"]).any().any()
+
+
+@pytest.mark.slow
+def test_porto_alegre(shared_data, options):
+    path = shared_data / "porto_alegre" / "poa.osm.pbf"
+    network = build_network_from_osm(path, **(options | CUT))
+    check_contract(network)
+    assert network.summary["n_ways_read"] == 15_886
+    assert network.summary["network_km"] == pytest.approx(2015.44, abs=0.01)
+    assert sum(network.summary["n_ways_skipped"].values()) == 71
+    assert network.intersections["has_signals"].sum() > 300
+    assert network.intersections["is_roundabout"].sum() == 9
+
+
+@pytest.mark.slow
+def test_phnom_penh_roads_as_a_line_layer(shared_data, options):
+    path = shared_data / "cambodia" / "phnom_penh_roads.geojson"
+    network = build_network_from_lines(path, **(options | CUT))
+    check_contract(network)
+    assert network.summary["class_column"] == "class2"
+    assert network.summary["network_km"] == pytest.approx(985.3, abs=0.1)
+    assert network.summary["n_components"] == 24
+    assert set(network.segments["road_class"]) == {"secondary", "residential"}
+
+
+@pytest.mark.slow
+def test_douala_edges_keep_the_junctions_of_the_graph_they_came_from(shared_data, options):
+    path = shared_data / "douala" / "roads.parquet"
+    network = build_network_from_lines(path, **(options | CUT))
+    check_contract(network)
+    edges = gpd.read_parquet(path)
+    assert network.summary["network_km"] == pytest.approx(edges.length.sum() / 1000, abs=1e-3)
+    degree = np.unique(np.concatenate([edges["u"], edges["v"]]), return_counts=True)[1]
+    ours = network.nodes["degree"]
+    for n in (1, 3, 4, 5):
+        assert (ours == n).sum() == (degree == n).sum()
