@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import geopandas as gpd
+import networkx as nx
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,8 +14,11 @@ from pyproj import Transformer
 from shapely.geometry import LineString, Point
 
 from core.errors import CrsError, InputError, TableError
+from core.vocabulary import RoadClass
 from geo.lixels import build_lixels
+from geo.network import build_network_from_osm
 from geo.placement import place_crashes
+from geo.snapping import get_point_xy, snap_points
 
 CRS = 32648
 X0, Y0 = 490_000.0, 1_280_000.0  # near Phnom Penh
@@ -210,6 +214,58 @@ def test_lixels_are_filled_in(network):
     assert placed["lixel_id"].isna().tolist() == [False, True]
 
 
+@pytest.mark.slow
+def test_porto_alegre_register(shared_data):
+    """The real register of 2013-16: expected values from the data's own description."""
+    folder = shared_data / "porto_alegre"
+    drivable = [word.value for word in RoadClass if word not in {RoadClass.TRACK, RoadClass.PATH}]
+    roads = build_network_from_osm(
+        folder / "poa.osm.pbf",
+        road_classes=drivable,
+        max_segment_length_m=500,
+        intersection_tolerance_m=15,
+    )
+    columns = ["LATITUDE", "LONGITUDE", "LOG1"]
+    register = pd.concat(
+        [
+            pd.read_csv(
+                folder / f"acidentes-{year}.csv",
+                encoding="latin-1",
+                usecols=columns,
+                index_col=False,
+            )
+            for year in range(2013, 2017)
+        ],
+        ignore_index=True,
+    )
+    crashes = pd.DataFrame(
+        {
+            "crash_id": register.index.astype(str),
+            "lon": register["LONGITUDE"],
+            "lat": register["LATITUDE"],
+        }
+    )
+    placed = place((roads.segments, roads.intersections), crashes)
+    assert len(placed) == len(register) == 69_695
+    assert (placed["site_id"].notna() ^ placed["unplaced_reason"].notna()).all()
+    inside = placed["unplaced_reason"].ne("outside the study area")
+    assert placed.loc[inside, "site_id"].notna().mean() > 0.95
+    assert placed["is_ambiguous"].mean() < 0.2
+
+    main = roads.segments[roads.segments["component"] == 0]
+    hull = shapely.convex_hull(shapely.multipoints(shapely.get_coordinates(main.geometry)))
+    points = placed.geometry[shapely.contains_xy(hull, get_point_xy(placed))]
+    assert len(points) == pytest.approx(55_303, rel=0.01)
+    distance = snap_points(points, main, max_distance_m=np.inf)["distance_m"]
+    assert distance.median() == pytest.approx(3.7, abs=0.2)
+    assert distance.quantile(0.95) == pytest.approx(32, abs=1.5)
+
+    named = place((roads.segments, roads.intersections), crashes.assign(road_name=register["LOG1"]))
+    assert named["site_id"].isna().equals(placed["site_id"].isna())
+    moved = named["site_id"].fillna("") != placed["site_id"].fillna("")
+    assert 0 < moved.mean() < 0.05
+
+
 def test_a_network_without_intersections_and_no_crashes_at_all(network):
     segments, intersections = network
     bare = segments.assign(intersection_u=pd.NA, intersection_v=pd.NA, is_internal=False).astype(
@@ -279,6 +335,135 @@ def test_every_crash_comes_out_once_and_placed_or_explained(network, places, los
         crashes.iloc[rng.permutation(len(crashes))],
     ).loc[crashes.index]
     pd.testing.assert_frame_equal(pd.DataFrame(shuffled), pd.DataFrame(placed))
+
+
+@st.composite
+def small_networks(draw):
+    """Draw roads between a few nodes, some of which are clustered into intersections."""
+    n_nodes = draw(st.integers(2, 7))
+    spot = st.tuples(st.integers(0, 24), st.integers(0, 24))
+    spots = draw(st.lists(spot, min_size=n_nodes, max_size=n_nodes, unique=True))
+    xy = np.array(spots) * 7.0 + (X0, Y0)
+    cluster = draw(st.lists(st.sampled_from([-1, 0, 1]), min_size=n_nodes, max_size=n_nodes))
+    cluster = np.unique(cluster, return_inverse=True)[1] - (-1 in cluster)
+    node = st.integers(0, n_nodes - 1)
+    pairs = draw(st.lists(st.tuples(node, node), min_size=1, max_size=9))
+    pairs = np.array([(u, v if v != u else (u + 1) % n_nodes) for u, v in pairs])
+    at_u, at_v = cluster[pairs[:, 0]], cluster[pairs[:, 1]]
+    is_path = st.sampled_from(["path", "tertiary", "primary"])
+    classes = draw(st.lists(is_path, min_size=len(pairs), max_size=len(pairs)))
+    segments = gpd.GeoDataFrame(
+        {
+            "segment_id": np.arange(len(pairs)),
+            "u": pairs[:, 0],
+            "v": pairs[:, 1],
+            "intersection_u": pd.arrays.IntegerArray(at_u, at_u < 0),
+            "intersection_v": pd.arrays.IntegerArray(at_v, at_v < 0),
+            "road_class": classes,
+            "is_internal": (at_u == at_v) & (at_u >= 0),
+        },
+        geometry=[LineString([xy[u], xy[v]]) for u, v in pairs],
+        crs=CRS,
+    )
+    n = int(cluster.max()) + 1
+    centres = [Point(xy[cluster == i].mean(axis=0)) for i in range(n)]
+    return segments, gpd.GeoDataFrame({"intersection_id": range(n)}, geometry=centres, crs=CRS)
+
+
+def find_site_by_rules(point, is_motor, segments, intersections):
+    """Follow the rules of geo.placement one crash and one road at a time."""
+    roads = {}
+    for row in segments.itertuples():
+        if not (is_motor and row.road_class == "path"):
+            distance = row.geometry.distance(point)
+            if distance <= 55:
+                roads[row.segment_id] = distance
+    nearest = min(roads, key=lambda i: (round(roads[i] * 1e6), i), default=None)
+    if nearest is None or roads[nearest] > 50:
+        return None
+    rows = segments.set_index("segment_id")
+    ends = {
+        i: {end for end in rows.loc[i, ["intersection_u", "intersection_v"]] if end is not pd.NA}
+        for i in rows.index
+    }
+    inner = {i: next(iter(ends[i])) for i in rows.index if rows.loc[i, "is_internal"]}
+    near = {}
+    for row in intersections.itertuples():
+        parts = [row.geometry]
+        for i in rows.index:
+            line = rows.loc[i, "geometry"]
+            for end, at in (("intersection_u", 0), ("intersection_v", -1)):
+                if rows.loc[i, end] is not pd.NA and rows.loc[i, end] == row.intersection_id:
+                    parts.append(Point(line.coords[at]))
+            if inner.get(i) == row.intersection_id:
+                parts.append(line)
+        arms = [roads[i] for i in roads if row.intersection_id in ends[i]]
+        distance = min(part.distance(point) for part in parts)
+        if distance <= 25 and arms:
+            near[row.intersection_id] = (distance, min(arms))
+    chosen = min(near, key=lambda i: (round(near[i][0] * 1e6), i), default=None)
+    if chosen is None or near[chosen][0] > 20:
+        chosen = inner.get(nearest)
+    graph = nx.Graph()
+    for i in rows.index:
+        graph.add_node(("road", i))
+        for side in ("u", "v"):
+            if rows.loc[i, f"intersection_{side}"] is pd.NA:
+                graph.add_edge(("road", i), ("node", rows.loc[i, side]))
+    chain = {i: nx.node_connected_component(graph, ("road", i)) for i in rows.index}
+    touches = {i: set().union(*(ends[j] for j in ends if ("road", j) in chain[i])) for i in ends}
+    rivals = {}
+    if chosen is None:
+        site, reference = f"S{nearest}", roads[nearest]
+        others = [
+            i
+            for i in roads
+            if ("road", i) not in chain[nearest] and inner.get(i, -1) not in touches[nearest]
+        ]
+    else:
+        site = f"I{chosen}"
+        reference = min(near[chosen]) if chosen in near else roads[nearest]
+        others = [i for i in roads if chosen not in touches[i] and inner.get(i) != chosen]
+        base = near[chosen][0] if chosen in near else roads[nearest]
+        rivals = {f"I{i}": near[i][0] - base for i in near if i != chosen}
+    for i in others:
+        name = f"I{inner[i]}" if i in inner else f"S{i}"
+        rivals[name] = min(rivals.get(name, np.inf), roads[i] - reference)
+    return site, nearest, roads[nearest], rivals
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    network=small_networks(),
+    places=st.lists(
+        st.tuples(st.integers(-40, 210), st.integers(-40, 210), st.booleans()),
+        min_size=1,
+        max_size=12,
+    ),
+)
+def test_every_choice_follows_the_rules_told(network, places):
+    x, y, is_motor = zip(*places, strict=True)
+    points = np.column_stack([np.array(x) + 0.123, np.array(y) + 0.377])
+    users = np.where(is_motor, "car", "pedestrian")
+    placed = place(network, crash_at(*points, road_users=users))
+    for row, motor in zip(placed.itertuples(), is_motor, strict=True):
+        expected = find_site_by_rules(row.geometry, motor, *network)
+        if expected is None:
+            assert row.unplaced_reason in {
+                "farther than 50 m from every road",
+                "outside the study area",
+            }
+            continue
+        site, nearest, distance, rivals = expected
+        assert (row.site_id, row.segment_id) == (site, nearest)
+        assert row.snap_distance_m == pytest.approx(distance, abs=1e-5)
+        least = min(rivals.values(), default=None)
+        if least is None:
+            assert pd.isna(row.runner_up_site_id)
+            assert not row.is_ambiguous
+        else:
+            assert rivals[row.runner_up_site_id] == pytest.approx(least, abs=2e-6)
+            assert row.is_ambiguous == (least <= 5)
 
 
 def test_footprint_reaches_round_a_roundabout():
