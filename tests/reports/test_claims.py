@@ -1,5 +1,6 @@
 import json
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -143,3 +144,12 @@ def test_every_claim_has_its_design_its_interval_and_plain_words(before, after, 
     assert "nan" not in text.lower().split()
     assert "inf" not in text.lower().split()
     json.dumps(found, allow_nan=False)
+
+
+def test_the_pilots_record_holds_only_what_was_published(root):
+    record = pd.read_csv(root / "data" / "evidence" / "interventions.csv").iloc[0]
+    assert (record["published_before"], record["published_after"]) == (254, 57)
+    unpublished = ["start_before", "start", "end", "end_after", "months_before", "months_after"]
+    assert record[unpublished].isna().all()
+    assert "Annual Report 2019" in record["citation"]
+    assert "self-reported" in record["source"]
