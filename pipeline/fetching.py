@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from core.errors import InputError
 
-__all__ = ["fetch_roads", "parse_bbox"]
+__all__ = ["parse_bbox"]
 
 
 def parse_bbox(text: str) -> tuple[float, float, float, float]:

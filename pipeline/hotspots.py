@@ -65,7 +65,7 @@ def describe_hotspots(
     numbers = np.arange(scan.labels.max(initial=-1) + 1)
     inside = crashes.assign(number=crashes["lixel_id"].map(lixels.set_index("lixel_id")["number"]))
     counts = count_severities(inside, "number", epdo_weights=epdo_weights)
-    counts = counts.reindex(numbers, fill_value=0)
+    counts = counts.reindex(numbers, fill_value=0).rename_axis(None)
     grouped = lixels.groupby("number")
     summary = summarise_hotspots(
         scan.labels,

@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 
 from core import vocabulary
-from pipeline.cli import cli
+from pipeline.cli import SUMMARIES, cli
 
 
 def walk(command, path="safecommute"):
     if isinstance(command, click.Group):
-        for name, child in command.commands.items():
-            yield from walk(child, f"{path} {name}")
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from walk(command.get_command(context, name), f"{path} {name}")
     else:
         yield path
 
@@ -38,6 +39,14 @@ def test_no_documented_command_is_missing(root):
                 words[0] in {"finds", "is", "needs", "run"} and page.name != "command-line.md"
             )
             assert candidates & known or is_prose, f"{page.name}: safecommute {found}"
+
+
+def test_the_overview_of_commands_says_what_each_says_of_itself():
+    context = click.Context(cli)
+    for name, summary in SUMMARIES.items():
+        help_text = cli.get_command(context, name).help
+        assert help_text.split()[0] == summary.split()[0], name
+    assert set(SUMMARIES) == set(cli.list_commands(context))
 
 
 def test_no_document_calls_a_crash_an_accident(root):

@@ -18,6 +18,7 @@ from geo.snapping import snap_points
 from geo.vector_io import read_lines, read_points, write_layer
 from models.before_after import DESIGNS, evaluate
 from pipeline.cli_output import echo_json, echo_pairs, make_progress
+from pipeline.commands.shared import existing_file, json_option
 from pipeline.workspace import appearing_whole
 from reports.claims import write_claim
 
@@ -25,8 +26,6 @@ __all__ = ["tools"]
 
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".pbf")
 ALL_CLASSES = tuple(road_class.value for road_class in RoadClass)
-existing_file = click.Path(path_type=Path, dir_okay=False)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
 @click.group()

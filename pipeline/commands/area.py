@@ -1,0 +1,105 @@
+"""area add, list, show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.areas import AreaSources, add_area, load_area
+from pipeline.cli_output import echo_json, echo_pairs, echo_table, make_progress
+from pipeline.commands.shared import Context, existing_file, json_option
+from pipeline.fetching import parse_bbox as fetch_roads
+from pipeline.runs import list_areas
+
+__all__ = ["area"]
+
+
+@click.group()
+def area() -> None:
+    """Study areas: a road source and the network built from it."""
+
+
+@area.command("add")
+@click.argument("key")
+@click.option("--osm", type=existing_file, help="An .osm, .osm.gz or .osm.pbf file.")
+@click.option("--lines", type=existing_file, help="A line layer (GeoJSON, GPKG, SHP, GeoParquet).")
+@click.option("--place", help="A place name, fetched from OpenStreetMap (needs the Internet).")
+@click.option("--bbox", metavar="W,S,E,N", help="A box in degrees, fetched from OpenStreetMap.")
+@click.option("--boundary", type=existing_file, help="Polygon layer: the study area.")
+@click.option("--provinces", type=existing_file, help="Polygon layer that names the provinces.")
+@click.option("--districts", type=existing_file, help="Polygon layer that names the districts.")
+@click.option("--name", help="The name people read.")
+@json_option
+@click.pass_obj
+def area_add(
+    context: Context,
+    *,
+    key: str,
+    osm: Path | None,
+    lines: Path | None,
+    place: str | None,
+    bbox: str | None,
+    boundary: Path | None,
+    provinces: Path | None,
+    districts: Path | None,
+    name: str | None,
+    as_json: bool,
+) -> None:
+    """Add the study area KEY and build its road network."""
+    if sum(value is not None for value in (osm, lines, place, bbox)) != 1:
+        message = "give exactly one of --osm, --lines, --place, --bbox."
+        raise click.UsageError(message)
+    workspace, progress = context.open(), make_progress()
+    roads = osm or lines or fetch_roads(workspace, place=place, bbox=bbox, progress=progress)
+    sources = AreaSources(
+        roads=roads,
+        kind="lines" if lines else "osm",
+        boundary=boundary,
+        provinces=provinces,
+        districts=districts,
+    )
+    added, summary = add_area(
+        workspace, key, sources, name=name, settings=context.settings(), progress=progress
+    )
+    values = {"key": added.key, "name": added.name, "is_synthetic": added.is_synthetic, **summary}
+    if as_json:
+        echo_json(values)
+    else:
+        echo_pairs(values)
+
+
+@area.command("list")
+@json_option
+@click.pass_obj
+def area_list(context: Context, *, as_json: bool) -> None:
+    """List the study areas."""
+    areas = list_areas(context.open().home)
+    rows = [[a.key, a.name, a.published_run or "-", a.is_synthetic] for a in areas]
+    columns = ["key", "name", "published_run", "is_synthetic"]
+    if as_json:
+        echo_json({"areas": [dict(zip(columns, row, strict=True)) for row in rows]})
+    else:
+        echo_table(columns, rows)
+
+
+@area.command("show")
+@click.argument("key")
+@json_option
+@click.pass_obj
+def area_show(context: Context, *, key: str, as_json: bool) -> None:
+    """Show where the study area KEY comes from."""
+    found = load_area(context.open(), key)
+    values = {
+        "key": found.key,
+        "name": found.name,
+        "is_synthetic": found.is_synthetic,
+        "added_at": found.added_at,
+        "kind": found.kind,
+        "sources": found.original,
+        "sha256": found.sha256,
+    }
+    if as_json:
+        echo_json(values)
+    else:
+        echo_pairs(values)

@@ -1,0 +1,55 @@
+"""evaluate, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli_output import echo_json
+from pipeline.commands.shared import Context, json_option
+from pipeline.evaluate import evaluate_intervention
+from pipeline.exports import EXPORT_FORMATS, export_run
+
+__all__ = ["evaluate", "export"]
+
+
+@click.command()
+@click.argument("key")
+@click.option("--intervention", "intervention_id", required=True, metavar="ID")
+@json_option
+@click.pass_obj
+def evaluate(context: Context, *, key: str, intervention_id: str, as_json: bool) -> None:
+    """Say what the crashes before and after an intervention can and cannot tell."""
+    result = evaluate_intervention(context.open(), key, intervention_id)
+    if as_json:
+        echo_json(result)
+        return
+    click.echo(result["claim"])
+    for warning in result["warnings"]:
+        click.echo(f"- {warning}")
+
+
+@click.command()
+@click.argument("key")
+@click.option("--format", "file_format", type=click.Choice(EXPORT_FORMATS), required=True)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option("--run", "run_id", metavar="RUN", help="Another run than the one published.")
+@json_option
+@click.pass_obj
+def export(
+    context: Context,
+    *,
+    key: str,
+    file_format: str,
+    out: Path,
+    run_id: str | None,
+    as_json: bool,
+) -> None:
+    """Write the published run of KEY for QGIS, notebooks or a spreadsheet."""
+    written = export_run(context.open(), key, file_format=file_format, out=out, run_id=run_id)
+    if as_json:
+        echo_json({"files": [str(path) for path in written]})
+    else:
+        for path in written:
+            click.echo(path)
