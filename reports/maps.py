@@ -49,6 +49,8 @@ body { font: 14px/1.4 'Source Sans 3', 'Noto Sans Khmer', system-ui, sans-serif;
   border-radius: 3px; display: inline-block; margin: 4px 0; }
 .sc-legend summary { color: #4a5563; font-size: 12px; cursor: pointer; }
 .sc-legend i { display: inline-block; width: 22px; margin-right: 6px; vertical-align: middle; }
+.sc-place { white-space: nowrap; font-weight: 600; color: #2b3645;
+  text-shadow: 0 0 3px #fff, 0 0 3px #fff, 0 0 3px #fff; }
 @media (max-width: 619px) {
   .sc-title { font-size: 13px; }
   .sc-synthetic { font-size: 11px; }
@@ -85,6 +87,27 @@ class _Control(MacroElement):
         super().__init__()  # type: ignore[no-untyped-call]
         self._name = "SafecommuteControl"
         self.body, self.corner, self.css = body, corner, css
+
+
+class _PlaceName(MacroElement):
+    """A name on the map; folium's own marker would first fetch a picture of a pin."""
+
+    _template = Template(
+        """
+        {% macro script(this, kwargs) %}
+        L.marker({{ this.at|tojson }}, {
+            interactive: false,
+            keyboard: false,
+            icon: L.divIcon({className: "sc-place", iconSize: null, html: {{ this.body|tojson }}})
+        }).addTo({{ this._parent.get_name() }});
+        {% endmacro %}
+        """
+    )
+
+    def __init__(self, latitude: float, longitude: float, body: str) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._name = "SafecommutePlaceName"
+        self.at, self.body = [latitude, longitude], body
 
 
 class _Scale(MacroElement):
@@ -258,12 +281,7 @@ def _add_places(drawn: folium.Map, places: gpd.GeoDataFrame | None) -> None:
         places.to_crs(4326).geometry, places["name"], places["name_km"], strict=True
     ):
         words = "<br>".join(text for text in (_text(name, ""), _text(khmer, "")) if text)
-        icon = folium.DivIcon(
-            html=f'<div style="white-space:nowrap;font-weight:600;color:#2b3645;'
-            f'text-shadow:0 0 3px #fff,0 0 3px #fff">{words}</div>',
-            icon_size=(1, 1),
-        )
-        folium.Marker((point.y, point.x), icon=icon, interactive=False).add_to(drawn)
+        _PlaceName(point.y, point.x, words).add_to(drawn)
 
 
 def _add_boxes(
