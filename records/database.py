@@ -7,6 +7,7 @@ SQLite in write-ahead mode by default; what is special to a database system is i
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,12 +21,13 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from core.errors import ConfigError, DataSourceError, SafeCommuteError
 from records.fields import KINDS, find_kind
-from records.schema import IMPORTS, METADATA, RECORDS
+from records.schema import AUDIT, IMPORTS, METADATA, RECORDS
 from records.tables import to_record_frame
 
 __all__ = ["Database", "insert_rows"]
 
 BUSY_TIMEOUT_S: Final = 300.0
+N_ATTEMPTS: Final = 50
 WRITE_LOCK_KEY: Final = 0x5AFEC0  # names the write lock where the database offers such locks
 
 
@@ -151,6 +153,31 @@ class Database:
             rows = [dict(row._mapping) for row in connection.execute(query)]
         return pd.DataFrame(rows, columns=[column.name for column in IMPORTS.c])
 
+    def read_audit(self, area: str, record_id: str | None = None) -> pd.DataFrame:
+        """Return every change made to an area's records, the earliest first.
+
+        Parameters
+        ----------
+        area
+            Key of the study area.
+        record_id
+            Of one record only (`crash_id` of a crash).
+
+        Returns
+        -------
+        changes
+            `kind`, `record_id`, `action` (insert, update), `changed_at` [UTC],
+            `changed_by`, `import_id`, `row_number`, `old_values` (JSON of the fields
+            that changed).
+        """
+        query = sa.select(AUDIT).join(IMPORTS, IMPORTS.c.import_id == AUDIT.c.import_id)
+        query = query.where(IMPORTS.c.area == area).order_by(AUDIT.c.audit_id)
+        if record_id is not None:
+            query = query.where(AUDIT.c.record_id == record_id)
+        with self.reading() as connection:
+            rows = [dict(row._mapping) for row in connection.execute(query)]
+        return pd.DataFrame(rows, columns=[column.name for column in AUDIT.c])
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Yield a connection that sees one state of the records throughout."""
@@ -251,18 +278,22 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
 
 def _turn_on_write_ahead(engine: sa.Engine) -> None:
     """Switch to write-ahead mode, once; another process may be doing the same."""
-    for attempt in range(50):
-        raw = engine.raw_connection()
+    name = engine.url.render_as_string(hide_password=True)
+    for _ in range(N_ATTEMPTS):
         try:
-            raw.cursor().execute("PRAGMA journal_mode=WAL")
-        except Exception as error:
-            if "locked" not in str(error) or attempt == 49:
-                raise _explain(engine.url.render_as_string(hide_password=True), error) from error
+            raw = engine.raw_connection()
+            try:
+                raw.cursor().execute("PRAGMA journal_mode=WAL")
+            finally:
+                raw.close()
+        except sqlite3.Error as error:
+            problem = error
+            if "locked" not in str(error):
+                break
             time.sleep(0.1)
         else:
             return
-        finally:
-            raw.close()
+    raise _explain(name, problem) from problem
 
 
 @contextmanager

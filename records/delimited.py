@@ -104,9 +104,15 @@ def _find_encoding(path: Path, given: str) -> str:
         start = handle.read(4096)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return "utf-16"
-    if start[1::2].count(0) > 0.4 * len(start) > 0:
+    if _looks_like_utf16(start):
         return "utf-16-le"
     return "utf-8"
+
+
+def _looks_like_utf16(start: bytes) -> bool:
+    """Tell whether every other byte is zero, as in Latin text in UTF-16."""
+    low, high = start[0::2], start[1::2]
+    return high[:1] == b"\0" and high.count(0) > 0.8 * len(high) and low.count(0) == 0
 
 
 def _sniff_separator(lines: list[str]) -> str:

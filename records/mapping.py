@@ -11,8 +11,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
+import pandas as pd
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from core.errors import ConfigError
 from records.codebooks import list_words
@@ -145,6 +154,16 @@ class Mapping(_Strict):
     )
     skip: tuple[SkipRule, ...] = Field((), description="Rows that are no records.")
     variants: tuple[Variant, ...] = Field((), description="Other columns for other files.")
+
+    @field_validator("date_formats")
+    @classmethod
+    def _are_formats(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
+        for one in formats:
+            if "%z" in one or "%Z" in one:
+                message = f"{one!r}: times are local; leave the UTC offset out"
+                raise ValueError(message)
+            pd.to_datetime(pd.Series(["x"]), format=one, errors="coerce")  # refuses bad ones
+        return formats
 
     @model_validator(mode="after")
     def _speaks_of_known_fields(self) -> Self:

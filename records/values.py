@@ -33,6 +33,7 @@ __all__ = [
 Column: TypeAlias = "pd.Series[Any]"
 NOTHING = {"", "null", "none", "nan", "n/a", "#n/a", "nat"}
 NO_VALUE = NOTHING | {"-", "--", "na", "?", "."}
+NOT_KNOWN = NO_VALUE | {"unknown", "not known", "unk", "not recorded", "not stated"}
 ISO_MOMENT = re.compile(
     r"^\d{4}-\d{1,2}-\d{1,2}(?:[T ]\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?$", re.ASCII
 )
@@ -191,7 +192,7 @@ def parse_word(text: Column, *, codebook: str) -> Parsed:
     def parse(distinct: Column) -> Parsed:
         words = [_read_word(word, codebook) for word in distinct.tolist()]
         values = pd.Series(words, index=distinct.index, dtype="str")
-        unknown = _has_value(distinct) & values.isna()
+        unknown = values.isna() & ~distinct.str.lower().isin(NOT_KNOWN)
         said = "word not known: " + distinct.map(_shorten).astype("str")
         return Parsed(values, no_problem(distinct).mask(unknown, said))
 
@@ -200,8 +201,6 @@ def parse_word(text: Column, *, codebook: str) -> Parsed:
 
 def _read_word(word: str, codebook: str) -> str | None:
     known = find_word(codebook, word) if word else None
-    if known is None and word.lower() in NO_VALUE:
-        return None
     return _find_age_band(word) if known is None and codebook == "age_band" else known
 
 
@@ -225,7 +224,7 @@ def parse_words(text: Column, *, codebook: str, fallback: str) -> Parsed:
         problems: list[str | None] = []
         for entry in distinct.tolist():
             words = [word.strip() for word in re.split(r"[;,|+]", entry)]
-            words = [word for word in words if word.lower() not in NO_VALUE]
+            words = [word for word in words if word.lower() not in NOT_KNOWN]
             known = {word: find_word(codebook, word) for word in words}
             wrong = [word for word, found in known.items() if found is None]
             entries.append(";".join(sorted({found or fallback for found in known.values()})))
