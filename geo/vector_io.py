@@ -12,7 +12,6 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyarrow
-import pyogrio
 import shapely
 from geopandas import GeoDataFrame
 from pyproj import CRS
@@ -202,7 +201,7 @@ def write_layer(frame: GeoDataFrame, path: Path) -> Path:
         _write(frame, path if suffix == ".shp" else part, suffix)
         if suffix != ".shp":  # a shapefile is several files, which cannot be swapped as one
             part.replace(path)
-    except (OSError, pyogrio.errors.DataSourceError) as error:
+    except (OSError, RuntimeError) as error:  # GDAL's are RuntimeErrors
         with suppress(OSError):
             part.unlink(missing_ok=True)
         reason = str(error).splitlines()[0]
@@ -228,7 +227,7 @@ def _write(frame: GeoDataFrame, path: Path, suffix: str) -> None:
     options: dict[str, str] = {"layer": path.stem.removeprefix(".").removesuffix(".part")}
     if suffix == ".fgb":
         options["SPATIAL_INDEX"] = "NO"  # the index would put the rows in another order
-    pyogrio.write_dataframe(frame, path, driver=_DRIVERS[suffix], **options)
+    frame.to_file(path, driver=_DRIVERS[suffix], engine="pyogrio", index=False, **options)
 
 
 def _to_table(frame: GeoDataFrame) -> pd.DataFrame:
@@ -243,8 +242,9 @@ def _to_table(frame: GeoDataFrame) -> pd.DataFrame:
 
 def _read_gdal(path: Path) -> GeoDataFrame:
     try:
-        frame = pyogrio.read_dataframe(path)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError) as error:
+        # geopandas loads GDAL (30 MB) only now; its errors are RuntimeErrors.
+        frame = gpd.read_file(path, engine="pyogrio")
+    except (RuntimeError, OSError, ValueError) as error:
         raise DataSourceError.unreadable(path, str(error).splitlines()[0]) from error
     if not isinstance(frame, GeoDataFrame):
         raise DataSourceError.unreadable(path, "its rows have no geometry")
