@@ -7,22 +7,26 @@ import mimetypes
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
+import pyarrow as pa
 import streamlit
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["CompressedStatic", "compress_static_file"]
+__all__ = ["CompressedStatic", "choose_encoding", "read_static_file"]
 
 STATIC_ROOT = Path(streamlit.__file__).resolve().parent / "static"
+ICON_FOLDER = Path(__file__).resolve().parent / "icons"
 COMPRESSED_SUFFIXES = {".js", ".css", ".json", ".svg", ".wasm", ".ttf"}
 KEEP_FOR_A_YEAR = "public, max-age=31536000, immutable"
+BROTLI_LEVEL = 9
 
 
 class CompressedStatic:
-    """Answer `/static/...` with gzip when the browser takes it; pass all else on.
+    """Answer `/static/...` compressed when the browser takes it; pass all else on.
 
     The names of these files carry a digest of their content, so browsers may keep them.
+    The icon font is sent with the icons that the app can show only (see `ui/icons`).
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -32,33 +36,48 @@ class CompressedStatic:
         """Serve one request."""
         if scope["type"] == "http" and scope["method"] == "GET":
             path = str(scope["path"])
-            takes_gzip = "gzip" in Headers(scope=scope).get("accept-encoding", "")
-            content = compress_static_file(path) if takes_gzip else None
+            encoding = choose_encoding(Headers(scope=scope).get("accept-encoding", ""))
+            content = read_static_file(path, encoding)
             if content is not None:
                 kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
-                headers = {
-                    "content-encoding": "gzip",
-                    "cache-control": KEEP_FOR_A_YEAR,
-                    "vary": "Accept-Encoding",
-                }
+                headers = {"cache-control": KEEP_FOR_A_YEAR, "vary": "Accept-Encoding"}
+                if PurePosixPath(path).suffix in COMPRESSED_SUFFIXES:
+                    headers["content-encoding"] = encoding
                 await Response(content, media_type=kind, headers=headers)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
 
+def choose_encoding(accepted: str) -> str:
+    """Return the best of `br` and `gzip` that an Accept-Encoding header allows, else ""."""
+    words = {word.partition(";")[0].strip().lower() for word in accepted.split(",")}
+    return next((encoding for encoding in ("br", "gzip") if encoding in words), "")
+
+
 @lru_cache(maxsize=512)
-def compress_static_file(path: str) -> bytes | None:
-    """Return a file of Streamlit's front end as gzip, or None when it is not one.
+def read_static_file(path: str, encoding: str) -> bytes | None:
+    """Return what to send for a file of Streamlit's front end, or None to leave it alone.
 
     Parameters
     ----------
     path
         Path of the address, such as `/static/js/index.js`; it never leads out of the folder.
+    encoding
+        `br`, `gzip` or "".
     """
-    parts = PurePosixPath(path)
-    if not path.startswith("/static/") or parts.suffix not in COMPRESSED_SUFFIXES:
+    name = PurePosixPath(path)
+    if not path.startswith("/static/"):
+        return None
+    if path == f"/static/media/{name.name}" and name.suffix == ".woff2":
+        icons = ICON_FOLDER / name.name
+        return icons.read_bytes() if icons.is_file() else None
+    if not encoding or name.suffix not in COMPRESSED_SUFFIXES:
         return None
     file = (STATIC_ROOT / path.lstrip("/")).resolve()
     if not file.is_relative_to(STATIC_ROOT / "static") or not file.is_file():
         return None
-    return gzip.compress(file.read_bytes(), 6, mtime=0)
+    content = file.read_bytes()
+    if encoding == "br":
+        codec = pa.Codec("brotli", compression_level=BROTLI_LEVEL)
+        return bytes(codec.compress(content, asbytes=True))
+    return gzip.compress(content, 6, mtime=0)

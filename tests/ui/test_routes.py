@@ -7,12 +7,14 @@ import gzip
 import json
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
+import streamlit as st
 from starlette.applications import Starlette
 
 from geo.tiles import TileReader, count_tile_features
 from tests.ui.fixture_run import RUN_ID
-from ui.compression import compress_static_file
+from ui.compression import choose_encoding, read_static_file
 from ui.routes import build_routes
 
 TILES = f"/tiles/tiny/{RUN_ID}"
@@ -163,14 +165,31 @@ def test_style_refuses_a_strange_filter_or_host(get):
 
 
 def test_front_end_files_are_compressed_and_nothing_else():
-    root = Path(__import__("streamlit").__file__).parent / "static"
+    root = Path(st.__file__).parent / "static"
     script = next((root / "static" / "js").glob("index.*.js"))
     address = "/" + script.relative_to(root).as_posix()
-    assert gzip.decompress(compress_static_file(address)) == script.read_bytes()
-    for other in (
-        "/static/../index.html",
-        "/static/js/../../../__init__.py",
-        "/index.html",
-        "/x.js",
-    ):
-        assert compress_static_file(other) is None
+    plain = script.read_bytes()
+    assert gzip.decompress(read_static_file(address, "gzip")) == plain
+    packed = read_static_file(address, "br")
+    unpacked = pa.Codec("brotli").decompress(packed, decompressed_size=len(plain), asbytes=True)
+    assert unpacked == plain
+    assert read_static_file(address, "") is None
+    outside = ["/static/../index.html", "/static/js/../../../__init__.py", "/index.html", "/x.js"]
+    outside += ["/static/media/MaterialSymbols-x/../../../../ui/icons/make_subset.py"]
+    for other in outside:
+        assert read_static_file(other, "gzip") is None
+
+
+def test_icon_font_is_the_one_of_this_streamlit():
+    font = next((Path(st.__file__).parent / "static/static/media").glob("MaterialSymbols-*"))
+    small = read_static_file(f"/static/media/{font.name}", "gzip")
+    assert small is not None, "Streamlit changed its icon font: run ui/icons/make_subset.py"
+    assert len(small) < font.stat().st_size / 4
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"),
+    [("gzip, deflate, br", "br"), ("gzip;q=1.0", "gzip"), ("identity", ""), ("", "")],
+)
+def test_encoding_follows_the_browser(accepted, encoding):
+    assert choose_encoding(accepted) == encoding
