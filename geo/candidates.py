@@ -77,7 +77,10 @@ class SiteIndex:
     def is_own_arm(self, segment: IntArray, intersection: IntArray) -> BoolArray:
         """Tell whether segments are on a chain that touches intersections."""
         keys = self.chain[segment] * max(len(self.intersection_id), 1) + intersection
-        found: BoolArray = np.isin(keys, self.chain_ends)
+        if len(self.chain_ends) == 0:
+            return np.zeros(len(keys), dtype=bool)
+        at = np.searchsorted(self.chain_ends, keys)
+        found: BoolArray = self.chain_ends[np.minimum(at, len(self.chain_ends) - 1)] == keys
         return found
 
 
@@ -168,7 +171,7 @@ def build_site_index(segments: gpd.GeoDataFrame, intersections: gpd.GeoDataFrame
         touched=touched,
         inside=inside,
         chain=chain,
-        chain_ends=np.unique(ends),
+        chain_ends=np.sort(ends),
         is_path=segments["road_class"].to_numpy() == RoadClass.PATH.value,
         names=RoadNames(segments),
     )

@@ -71,7 +71,7 @@ def check_coordinates(
     is_given = ~(np.isnan(east) | np.isnan(north)) & ~((east == 0) & (north == 0))
     in_range = is_given & (np.abs(east) <= 180) & (np.abs(north) <= 90)
     vertices = shapely.get_coordinates(segments.geometry.to_numpy())
-    hull = shapely.buffer(shapely.convex_hull(shapely.multipoints(vertices)), max_distance_m)
+    hull = shapely.buffer(shapely.convex_hull(shapely.linestrings(vertices)), max_distance_m)
     shapely.prepare(hull)
     crs = CRS(segments.crs)
     xy = _project(east, north, in_range, crs)

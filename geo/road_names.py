@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Hashable, Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -93,15 +94,15 @@ class RoadNames:
 
     def __init__(self, segments: pd.DataFrame) -> None:
         columns = [column for column in NAME_COLUMNS if column in segments.columns]
-        if columns:
-            joined = segments[columns].astype(object).where(segments[columns].notna(), "")
-            keys = pd.Series(list(map(tuple, joined.to_numpy())), dtype=object)
-            codes, unique = pd.factorize(keys)
-            names = [_list_names(dict(zip(columns, key, strict=True))) for key in unique]
-        else:
-            codes, names = np.zeros(len(segments), dtype=np.int64), [frozenset[str]()]
+        codes = np.zeros(len(segments), dtype=np.int64)
+        for column in columns:
+            of_column, words = pd.factorize(segments[column])
+            _, codes = np.unique(codes * (len(words) + 1) + of_column, return_inverse=True)
+        first = np.full(int(codes.max(initial=-1)) + 1, -1)
+        first[codes[::-1]] = np.arange(len(codes))[::-1]
+        rows = segments[columns].iloc[first].fillna("").astype(str).to_dict("records")
         self._group: NDArray[np.int64] = codes.astype(np.int64)
-        self._names: list[frozenset[str]] = names
+        self._names = [_list_names(row) for row in rows]
 
     def match(
         self, reported: NDArray[np.object_], which: NDArray[np.int64], segment: NDArray[np.int64]
@@ -130,7 +131,7 @@ class RoadNames:
         return result
 
 
-def _list_names(row: dict[str, str]) -> frozenset[str]:
+def _list_names(row: Mapping[Hashable, str]) -> frozenset[str]:
     """All normalised names of one road; a bare number in `ref` is a national road's."""
     names = {normalise_road_name(row.get("name", "")), normalise_road_name(row.get("name_km", ""))}
     for ref in row.get("ref", "").split(";"):

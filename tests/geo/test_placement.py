@@ -307,7 +307,7 @@ def test_arguments_are_left_as_they_were(network):
 offset = st.floats(-260, 860)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(
     places=st.lists(st.tuples(offset, st.floats(-170, 360)), min_size=1, max_size=30),
     lost=st.sets(st.integers(0, 29)),
@@ -432,7 +432,7 @@ def find_site_by_rules(point, is_motor, segments, intersections):
     return site, nearest, roads[nearest], rivals
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=40)
 @given(
     network=small_networks(),
     places=st.lists(
