@@ -234,7 +234,7 @@ class _LineReader:
             if line is None:
                 break
             number = self.line_number
-            if not line or line.isspace():
+            if not line or (line.isspace() and self.separator not in line):
                 continue
             if len(line) > MAX_CELL:
                 self._take_long(line, number, batch)

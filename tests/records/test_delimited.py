@@ -147,7 +147,9 @@ cell = st.text(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None
+)
 @given(
     rows=st.lists(st.lists(cell, min_size=3, max_size=3), min_size=1, max_size=12),
     separator=st.sampled_from(",;\t|"),
@@ -163,7 +165,9 @@ def test_what_a_csv_writer_writes_is_read_back(write, rows, separator):
     assert len(bad) == len(rows) - len(filled)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None
+)
 @given(tail=st.binary(max_size=300))
 def test_any_bytes_after_a_header_become_rows_or_are_listed(write, tail):
     _, rows, _, _bad = read_all(write(b"a,b,c\n1,2,3\n" + tail))

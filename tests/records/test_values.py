@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.vocabulary import AgeBand, Light, RoadUser, Severity, Sex, YesNoUnknown
@@ -191,6 +191,7 @@ def test_code_book_keys_are_simple():
         assert all(word == simplify_word(word) for word in book)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=20))
 def test_any_text_is_a_value_or_a_problem_or_missing(cells):
     column = pd.Series(cells, dtype="str")
