@@ -357,7 +357,8 @@ def _choose_lines_crs(crs: object | None, shapes: gpd.GeoSeries) -> CRS:
 def _keep_inside(roads: OsmRoads, boundary: BaseGeometry | None) -> GeoDataFrame:
     if boundary is None:
         return roads.places
-    return roads.places[roads.places.intersects(boundary)].reset_index(drop=True)
+    area = boundary if boundary.is_valid else shapely.make_valid(boundary)
+    return roads.places[roads.places.intersects(area)].reset_index(drop=True)
 
 
 def _no_places(system: CRS) -> GeoDataFrame:

@@ -54,7 +54,7 @@ def test_just_outside_counts_as_the_nearest_area_up_to_a_kilometre(two_areas, ou
     assert result.fillna("none").tolist() == [str(word).replace("nan", "none") for word in found]
 
 
-@settings(deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(x=st.floats(499_500, 520_500), y=st.floats(999_500, 1_010_500))
 def test_every_place_inside_has_exactly_the_area_on_its_side(two_areas, x, y):
     result = assign_areas(sites(Point(x, y)), two_areas, column="district")["district"]
@@ -127,7 +127,7 @@ def test_real_boundaries_of_cambodia(shared_data):
     assert assign_areas(site, names, column="province")["province"].tolist() == ["Phnom Penh"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(cuts=st.lists(st.floats(1, 899), min_size=1, max_size=4, unique=True))
 def test_neighbouring_areas_share_out_the_roads_with_nothing_twice(make_lines, options, cuts):
     lines = make_lines(

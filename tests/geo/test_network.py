@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections import Counter
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -22,6 +24,7 @@ from geo.network import (
     read_network,
     write_network,
 )
+from geo.osm import read_osm
 from geo.vector_io import write_layer
 
 ROAD = {"highway": "residential"}
@@ -246,6 +249,43 @@ def test_porto_alegre(shared_data, options):
     assert sum(network.summary["n_ways_skipped"].values()) == 71
     assert network.intersections["has_signals"].sum() > 300
     assert network.intersections["is_roundabout"].sum() == 9
+
+
+@pytest.mark.slow
+def test_the_same_junctions_and_lengths_as_osmnx(shared_data, options, tmp_path):
+    """The second implementation, on the ways that start in one part of Porto Alegre."""
+    osmnx = pytest.importorskip("osmnx")
+    path = shared_data / "porto_alegre" / "poa.osm.pbf"
+    roads = read_osm(path, road_classes=options["road_classes"])
+    start = roads.offset[:-1]
+    lon, lat = roads.lon[start], roads.lat[start]
+    chosen = (abs(lon + 51.22) < 0.008) & (abs(lat + 30.04) < 0.008)
+    nodes, ways = {}, []
+    for way in np.flatnonzero(chosen):
+        some = slice(roads.offset[way], roads.offset[way + 1])
+        refs = roads.node_ref[some].tolist()
+        nodes |= dict(zip(refs, zip(roads.lon[some], roads.lat[some], strict=True), strict=True))
+        inner = "".join(f'<nd ref="{ref}"/>' for ref in refs)
+        ways.append(f'<way id="{way + 1}">{inner}<tag k="highway" v="road"/></way>')
+    lines = [f'<node id="{ref}" lon="{x}" lat="{y}"/>' for ref, (x, y) in sorted(nodes.items())]
+    file = tmp_path / "part.osm"
+    body = "\n".join(lines + ways)
+    file.write_text(f'<osm version="0.6">\n{body}\n</osm>\n', encoding="utf-8")
+
+    ours = build_network_from_osm(file, **options)
+    graph = osmnx.graph_from_xml(file, bidirectional=True, retain_all=True)
+    theirs = osmnx.convert.to_undirected(osmnx.project_graph(graph))
+    ends = Counter(node for u, v in theirs.edges() for node in (u, v))
+    degree = ours.nodes["degree"].to_numpy()
+    assert len(degree) > 500
+    assert set(ours.nodes["osm_node_id"][degree != 2]) == {n for n, k in ends.items() if k != 2}
+    edges = osmnx.graph_to_gdfs(theirs, nodes=False)
+    u, v = ours.segments["u"], ours.segments["v"]
+    is_ring = (u == v) & (degree[u] == 2)  # osmnx drops rings that touch no other road
+    assert edges.crs == ours.segments.crs
+    assert edges.length.sum() == pytest.approx(
+        ours.segments.loc[~is_ring, "length_m"].sum(), abs=0.01
+    )
 
 
 @pytest.mark.slow

@@ -170,7 +170,7 @@ def as_layer(make_lines, lines, classes=("residential",)):
     return make_lines(paths, highway=kinds) if paths else None
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(lines=streets, data=st.data())
 def test_length_and_junctions_do_not_depend_on_how_ways_are_cut_up_and_drawn(
     make_lines, options, lines, data
@@ -200,7 +200,7 @@ def test_length_and_junctions_do_not_depend_on_how_ways_are_cut_up_and_drawn(
     assert first.summary["n_components"] == second.summary["n_components"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(lines=streets, max_length_m=st.floats(5, 400))
 def test_every_segment_runs_from_node_to_node_and_is_short_enough(
     make_lines, options, lines, max_length_m
