@@ -40,8 +40,9 @@ MIN_ZOOM = 6
 MAX_ZOOM = 14
 LOW_ZOOM_MAX = 8
 MID_ZOOM_MAX = 10
-LOW_ZOOM_BUDGET = 40_000  # features shown below zoom 9, so that a tile stays small
-MID_ZOOM_BUDGET = 200_000  # features shown at zooms 9 and 10
+HIGH_ZOOM_MAX = 12
+LOW_ZOOM_BUDGET = 15_000  # features shown below zoom 9, so that a tile stays small
+MID_ZOOM_BUDGET = 60_000  # features shown at zooms 9 and 10
 
 SEGMENT_COLUMNS = ("site_id", "name", "road_class", "n_crashes", "crashes_per_km_year", "rank")
 THIN_COLUMNS = ("site_id", "road_class", "n_crashes")
@@ -76,10 +77,12 @@ def build_tile_layers(
     Returns
     -------
     layers
-        `roads_low` (zoom 6-8) and `roads_mid` (9-10) hold roads in order of class as
-        far as a budget of features allows, and every road with a crash;
-        `segments` and `intersections` (11-14) hold all; `hotspots` is on every zoom.
-        Layers without features are left out.
+        `roads_low` (zoom 6-8) and `roads_mid` (9-10) hold roads in order of class, then
+        roads with most crashes, as far as a budget of features allows; `roads_high`
+        (11-12) and `segments` (13-14) hold all, the latter with all attributes;
+        `intersections` (11-14) holds those with a crash; `hotspots` is on every zoom.
+        Layers without features are left out. Below zoom 13 a road without a crash
+        carries no `site_id`: nothing will ever be counted on it, and tiles are half as big.
 
     Raises
     ------
@@ -93,17 +96,20 @@ def build_tile_layers(
     if segments.empty:
         message = "tiles: there is no road segment to draw; build the network first."
         raise InputError(message)
-    intersections = sites[~is_segment & has_shape]
+    intersections = sites[~is_segment & has_shape & (sites["n_crashes"] > 0)]
     layers = {
         "roads_low": TileLayer(
-            frame=_pick(_thin(segments, LOW_ZOOM_BUDGET), THIN_COLUMNS), max_zoom=LOW_ZOOM_MAX
+            frame=_pick_little(_thin(segments, LOW_ZOOM_BUDGET)), max_zoom=LOW_ZOOM_MAX
         ),
         "roads_mid": TileLayer(
-            frame=_pick(_thin(segments, MID_ZOOM_BUDGET), THIN_COLUMNS),
+            frame=_pick_little(_thin(segments, MID_ZOOM_BUDGET)),
             min_zoom=LOW_ZOOM_MAX + 1,
             max_zoom=MID_ZOOM_MAX,
         ),
-        "segments": TileLayer(frame=_pick(segments, SEGMENT_COLUMNS), min_zoom=MID_ZOOM_MAX + 1),
+        "roads_high": TileLayer(
+            frame=_pick_little(segments), min_zoom=MID_ZOOM_MAX + 1, max_zoom=HIGH_ZOOM_MAX
+        ),
+        "segments": TileLayer(frame=_pick(segments, SEGMENT_COLUMNS), min_zoom=HIGH_ZOOM_MAX + 1),
     }
     if len(intersections):
         layers["intersections"] = TileLayer(
@@ -330,3 +336,9 @@ def _pick(frame: gpd.GeoDataFrame, columns: tuple[str, ...]) -> gpd.GeoDataFrame
         if pd.api.types.is_float_dtype(picked[column].dtype):
             picked[column] = picked[column].round(3)
     return picked
+
+
+def _pick_little(segments: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Take what the colours need; a road without a crash is just a road."""
+    picked = _pick(segments, THIN_COLUMNS)
+    return picked.assign(site_id=picked["site_id"].where(picked["n_crashes"] > 0))

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 __all__ = [
     "ATTRIBUTION",
-    "COUNT_CLASSES",
     "HOTSPOT_COLOUR",
     "NO_CRASH_COLOUR",
     "SELECTED_COLOUR",
     "CountClass",
     "build_map_style",
+    "choose_count_classes",
     "find_count_class",
 ]
 
@@ -26,6 +30,7 @@ BACKGROUND = "#f6f7f9"
 NO_CRASH_COLOUR = "#bcc4cf"
 HOTSPOT_COLOUR = "#1f4fd1"
 SELECTED_COLOUR = "#0a1f66"
+ROAD_LAYERS = ("roads_low", "roads_mid", "roads_high", "segments")  # as `geo.tiles` names them
 MAIN_CLASSES = ["motorway", "trunk", "primary"]
 MIDDLE_CLASSES = ["secondary", "tertiary"]
 
@@ -40,18 +45,50 @@ class CountClass:
     width_px: float
 
 
-COUNT_CLASSES = (
-    CountClass(1, "1", "#fdbb84", 2.0),
-    CountClass(2, "2", "#fc8d59", 2.6),
-    CountClass(3, "3 to 4", "#ef6548", 3.2),
-    CountClass(5, "5 to 9", "#d7301f", 4.0),
-    CountClass(10, "10 or more", "#7f0000", 5.0),
+COLOURS = ("#fdbb84", "#fc8d59", "#ef6548", "#d7301f", "#7f0000")
+WIDTHS_PX = (2.0, 2.6, 3.2, 4.0, 5.0)
+LADDERS = (
+    (1, 2, 3, 5, 10),
+    (1, 3, 5, 10, 20),
+    (1, 5, 10, 25, 50),
+    (1, 10, 25, 50, 100),
+    (1, 25, 50, 100, 250),
+    (1, 50, 100, 250, 500),
 )
+MAX_TOP_SHARE = 0.05
 
 
-def find_count_class(n_crashes: int) -> CountClass | None:
+def choose_count_classes(n_crashes: npt.ArrayLike) -> tuple[CountClass, ...]:
+    """Choose round classes so that the darkest colour stays for the few worst stretches.
+
+    Parameters
+    ----------
+    n_crashes
+        Crashes of every site, shape (n_sites,).
+
+    Returns
+    -------
+    classes
+        The first of a few ladders whose top class holds at most 5% of the sites that
+        have a crash; the last ladder when none does.
+    """
+    counts = np.asarray(n_crashes, dtype=float)
+    counts = counts[counts > 0]
+    chosen = LADDERS[-1]
+    for ladder in LADDERS:
+        if not counts.size or (counts >= ladder[-1]).mean() <= MAX_TOP_SHARE:
+            chosen = ladder
+            break
+    labels = [
+        str(low) if high == low + 1 else f"{low} to {high - 1}" for low, high in pairwise(chosen)
+    ]
+    steps = zip(chosen, [*labels, f"{chosen[-1]} or more"], COLOURS, WIDTHS_PX, strict=True)
+    return tuple(CountClass(*step) for step in steps)
+
+
+def find_count_class(n_crashes: int, classes: Sequence[CountClass]) -> CountClass | None:
     """Return the class of a count, or None for no crash."""
-    found = [step for step in COUNT_CLASSES if n_crashes >= step.at_least]
+    found = [step for step in classes if n_crashes >= step.at_least]
     return found[-1] if found else None
 
 
@@ -59,6 +96,7 @@ def build_map_style(
     tiles_url: str,
     *,
     zooms: range,
+    classes: Sequence[CountClass],
     n_crashes_by_site: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Return a MapLibre style (version 8) that asks no other host for anything.
@@ -70,6 +108,8 @@ def build_map_style(
         fetched by a worker that knows no page.
     zooms
         Zooms that the tiles hold.
+    classes
+        Classes of the legend, from `choose_count_classes`.
     n_crashes_by_site
         Crashes that pass the reader's filters, by `site_id`; sites that are missing have
         none. Without it, the counts written in the tiles are shown.
@@ -86,13 +126,13 @@ def build_map_style(
         "maxzoom": zooms.stop - 1,
         "attribution": ATTRIBUTION,
     }
-    count_class = _class_expression(n_crashes_by_site)
-    colour = _by_class(count_class, [step.colour for step in COUNT_CLASSES], NO_CRASH_COLOUR)
-    crash_width = _by_class(count_class, [step.width_px for step in COUNT_CLASSES], 0)
+    count_class = _class_expression(n_crashes_by_site, classes)
+    colour = _by_class(count_class, [step.colour for step in classes], NO_CRASH_COLOUR)
+    crash_width = _by_class(count_class, [step.width_px for step in classes], 0)
     layers: list[dict[str, Any]] = [
         {"id": "background", "type": "background", "paint": {"background-color": BACKGROUND}}
     ]
-    for name in ("roads_low", "roads_mid", "segments"):
+    for name in ROAD_LAYERS:
         layers.append(
             {
                 "id": f"{name}-roads",
@@ -103,7 +143,7 @@ def build_map_style(
                 "paint": {"line-color": NO_CRASH_COLOUR, "line-width": _road_width()},
             }
         )
-    for name in ("roads_low", "roads_mid", "segments"):
+    for name in ROAD_LAYERS:
         layers.append(
             {
                 "id": f"{name}-crashes",
@@ -139,16 +179,18 @@ def build_map_style(
     }
 
 
-def _class_expression(n_crashes_by_site: Mapping[str, int] | None) -> list[Any]:
+def _class_expression(
+    n_crashes_by_site: Mapping[str, int] | None, classes: Sequence[CountClass]
+) -> list[Any]:
     """Return an expression for the number of a feature's class, 0 for no crash."""
     if n_crashes_by_site is None:
         steps: list[Any] = ["step", ["coalesce", ["get", "n_crashes"], 0], 0]
-        for number, step in enumerate(COUNT_CLASSES, start=1):
+        for number, step in enumerate(classes, start=1):
             steps += [step.at_least, number]
         return steps
     members: dict[int, list[str]] = {}
     for site_id, n_crashes in sorted(n_crashes_by_site.items()):
-        number = sum(n_crashes >= step.at_least for step in COUNT_CLASSES)
+        number = sum(n_crashes >= step.at_least for step in classes)
         if number:
             members.setdefault(number, []).append(site_id)
     if not members:

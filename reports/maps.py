@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from xstatic.pkg import jquery, leaflet
 from core.errors import InputError
 from reports.map_style import (
     ATTRIBUTION,
-    COUNT_CLASSES,
     HOTSPOT_COLOUR,
     NO_CRASH_COLOUR,
+    CountClass,
     find_count_class,
 )
 
@@ -133,6 +133,7 @@ def render_hotspot_map(
     *,
     period: str,
     is_synthetic: bool,
+    classes: Sequence[CountClass],
     places: gpd.GeoDataFrame | None = None,
     height: str = "100%",
 ) -> folium.Map:
@@ -150,6 +151,8 @@ def render_hotspot_map(
         Period in words, written beside every count.
     is_synthetic
         Write SYNTHETIC on the map.
+    classes
+        Colours of the roads by count, from `reports.map_style.choose_count_classes`.
     places
         Villages and towns to name, with `name` and, when there is one, `name_km`.
     height
@@ -167,7 +170,7 @@ def render_hotspot_map(
     line = gpd.GeoSeries([shape], crs=segments.crs).to_crs(4326)
     west, south, east, north = line.total_bounds
     drawn = folium.Map(tiles=None, height=height, attribution_control=False, zoom_control="topleft")
-    _add_roads(drawn, segments, period)
+    _add_roads(drawn, segments, period, classes)
     halo = {"color": HOTSPOT_COLOUR, "weight": 14, "opacity": 0.35, "lineCap": "round"}
     label = f"{_text(hotspot['name'])}<br>{int(hotspot['n_crashes'])} crashes, {_text(period)}"
     folium.GeoJson(
@@ -177,7 +180,7 @@ def render_hotspot_map(
     ).add_to(drawn)
     _add_crashes(drawn, crashes)
     _add_places(drawn, places)
-    _add_boxes(drawn, hotspot, period, is_synthetic)
+    _add_boxes(drawn, hotspot, period, _write_legend(classes), is_synthetic)
     drawn.fit_bounds([[south, west], [north, east]], padding=(60, 60), max_zoom=17)
     return drawn
 
@@ -217,7 +220,9 @@ def _render(drawn: folium.Map, head: str) -> str:
     return page.replace("<head>", f"<head>{policy}{head}<style>{PAGE_STYLE}</style>", 1)
 
 
-def _add_roads(drawn: folium.Map, segments: gpd.GeoDataFrame, period: str) -> None:
+def _add_roads(
+    drawn: folium.Map, segments: gpd.GeoDataFrame, period: str, classes: Sequence[CountClass]
+) -> None:
     """Draw roads, the ones with most crashes on top, each with its count on hover."""
     roads = _drop_shapeless(segments)
     if roads.empty:
@@ -230,7 +235,7 @@ def _add_roads(drawn: folium.Map, segments: gpd.GeoDataFrame, period: str) -> No
     ):
         words = f"{_text(name, 'Unnamed road')} ({_text(road_class)})"
         label = f"{words}<br>{_crashes(int(n))}, {_text(period)}"
-        found = find_count_class(int(n))
+        found = find_count_class(int(n), classes)
         properties = {
             "label": label,
             "color": found.colour if found else NO_CRASH_COLOUR,
@@ -285,7 +290,7 @@ def _add_places(drawn: folium.Map, places: gpd.GeoDataFrame | None) -> None:
 
 
 def _add_boxes(
-    drawn: folium.Map, hotspot: Mapping[str, Any], period: str, is_synthetic: bool
+    drawn: folium.Map, hotspot: Mapping[str, Any], period: str, legend: str, is_synthetic: bool
 ) -> None:
     """Put the title, the legend, north and the source on the map."""
     synthetic = (
@@ -298,19 +303,6 @@ def _add_boxes(
         f'<p class="sc-title">{_text(hotspot["name"])}</p>{synthetic}'
         f'<p class="sc-note">{_crashes(n)} on this hotspot, {_text(period)}</p>'
     )
-    lines = "".join(
-        [
-            _legend_line(2, NO_CRASH_COLOUR, "none reported"),
-            *(_legend_line(s.width_px + 1, s.colour, s.label) for s in COUNT_CLASSES),
-            _legend_line(10, HOTSPOT_COLOUR, "hotspot", opacity=0.35),
-            _legend_dot(12, WORST_COLOUR, "fatal or serious crash"),
-            _legend_dot(8, OTHER_COLOUR, "other crash"),
-        ]
-    )
-    legend = (
-        f"<details open><summary>Crashes on one stretch of road</summary>{lines}</details>"
-        f'<p class="sc-note">Roads {ATTRIBUTION}</p>'
-    )
     _Control(title, corner="topright", css="sc-box").add_to(drawn)
     _Control(legend, corner="bottomright", css="sc-box sc-legend").add_to(drawn)
     _Control("▲<br>N", corner="topleft", css="sc-box sc-north").add_to(drawn)
@@ -320,6 +312,23 @@ def _add_boxes(
 def _drop_shapeless(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     shapes = frame.geometry.to_numpy()
     return frame[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
+
+
+def _write_legend(classes: Sequence[CountClass]) -> str:
+    """Explain lines and dots; it can be folded away on a small screen."""
+    lines = "".join(
+        [
+            _legend_line(2, NO_CRASH_COLOUR, "none reported"),
+            *(_legend_line(s.width_px + 1, s.colour, s.label) for s in classes),
+            _legend_line(10, HOTSPOT_COLOUR, "hotspot", opacity=0.35),
+            _legend_dot(12, WORST_COLOUR, "fatal or serious crash"),
+            _legend_dot(8, OTHER_COLOUR, "other crash"),
+        ]
+    )
+    return (
+        f"<details open><summary>Crashes on one stretch of road</summary>{lines}</details>"
+        f'<p class="sc-note">Roads {ATTRIBUTION}</p>'
+    )
 
 
 def _legend_line(width_px: float, colour: str, label: str, *, opacity: float = 1.0) -> str:

@@ -22,11 +22,13 @@ COUNTS = ("read", "accepted", "updated", "unchanged", "duplicates", "rejected")
 def data_page(shown: Shown) -> None:
     """Show what the run was made from."""
     show_heading(shown, "Data")
+    imports = pd.DataFrame()
     try:
-        _show_imports(_list_imports(shown.area.key))
+        imports = _list_imports(shown.area.key)
+        _show_imports(imports)
     except SafeCommuteError as error:
         st.error(f"The records cannot be read: {escape_markdown(error)}", icon=":material/error:")
-    _show_unplaced(shown, load_crashes(shown))
+    _show_unplaced(shown, load_crashes(shown), imports)
     _show_run(shown)
 
 
@@ -54,7 +56,10 @@ def _show_imports(imports: pd.DataFrame) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        column_config={"When (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm")},
+        column_config={
+            "When (UTC)": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+            **dict.fromkeys(words.values(), st.column_config.NumberColumn(format="localized")),
+        },
         alt="Imports, the latest first",
     )
     rows = [
@@ -74,19 +79,22 @@ def _read_reasons(text: object) -> dict[str, int]:
         return {}
 
 
-def _show_unplaced(shown: Shown, crashes: pd.DataFrame) -> None:
+def _show_unplaced(shown: Shown, crashes: pd.DataFrame, imports: pd.DataFrame) -> None:
     st.subheader("Crashes that could not be placed on a road")
     unplaced = crashes[crashes["site_id"].isna()]
     if unplaced.empty:
         st.success("Every crash was placed on a road.")
         return
+    files = {} if imports.empty else imports.set_index("import_id")["file_name"].to_dict()
+    unplaced = unplaced.sort_values(["import_id", "row_number"])
     table = pd.DataFrame(
         {
+            "Why": unplaced["unplaced_reason"].map(name_unplaced),
+            "File": unplaced["import_id"].map(files).fillna("not known"),
+            "Row": unplaced["row_number"],
+            "Month": unplaced["occurred_at"].dt.strftime("%Y-%m").fillna("not known"),
             "Source": unplaced["source"],
             "Report": unplaced["source_id"],
-            "Row of the file": unplaced["row_number"],
-            "Why": unplaced["unplaced_reason"].map(name_unplaced),
-            "Month": unplaced["occurred_at"].dt.strftime("%Y-%m").fillna("not known"),
         }
     )
     st.caption(

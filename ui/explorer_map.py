@@ -13,13 +13,23 @@ import shapely
 from ui.filters import CrashFilter
 from ui.state import Shown
 
-__all__ = ["HOTSPOT_LAYER", "MapView", "build_deck", "find_view", "pick_places", "style_address"]
+__all__ = [
+    "HOTSPOT_LAYER",
+    "N_NUMBERED",
+    "MapView",
+    "build_deck",
+    "find_view",
+    "pick_places",
+    "style_address",
+]
 
 HOTSPOT_LAYER = "hotspots"
 HOTSPOT_RGB = (31, 79, 209)
 SELECTED_RGB = (10, 31, 102)
 MapView = dict[str, float]
 N_PLACES = 18
+N_NUMBERED = 25  # hotspots with a number; the others are dots, so that the map stays legible
+RADIUS_PX = (11, 4)
 FONT = "Source Sans, Noto Sans Khmer, sans-serif"
 
 
@@ -118,9 +128,10 @@ def _hotspot_layers(
     hotspots: gpd.GeoDataFrame, n_crashes: Mapping[str, int], selected: str | None
 ) -> list[pdk.Layer]:
     paths, badges = [], []
-    for row in hotspots.itertuples():
+    for row in hotspots.iloc[::-1].itertuples():  # the worst are drawn last, on top
         n = int(n_crashes.get(row.hotspot_id, 0))
         is_selected = row.hotspot_id == selected
+        is_numbered = is_selected or row.rank <= N_NUMBERED
         rgb = SELECTED_RGB if is_selected else HOTSPOT_RGB
         common = {
             "hotspot_id": row.hotspot_id,
@@ -137,8 +148,8 @@ def _hotspot_layers(
             **common,
             "color": [*rgb, 255],
             "position": [round(middle.x, 6), round(middle.y, 6)],
-            "rank": str(row.rank),
-            "radius": float(9 + 3 * np.log1p(n)),
+            "rank": str(row.rank) if is_numbered else "",
+            "radius": RADIUS_PX[0] if is_numbered else RADIUS_PX[1],
         }
         badges.append(badge)
     line = pdk.Layer(
@@ -148,8 +159,10 @@ def _hotspot_layers(
         pickable=True,
         get_path="path",
         get_color="color",
-        get_width=15,
-        width_units=pdk.types.String("pixels"),
+        get_width=60,
+        width_units=pdk.types.String("meters"),
+        width_min_pixels=4,
+        width_max_pixels=16,
         cap_rounded=True,
         joint_rounded=True,
     )
@@ -169,7 +182,7 @@ def _hotspot_layers(
     )
     number = pdk.Layer(
         "TextLayer",
-        [{"position": b["position"], "rank": b["rank"]} for b in badges],
+        [{"position": b["position"], "rank": b["rank"]} for b in badges if b["rank"]],
         id=f"{HOTSPOT_LAYER}-numbers",
         get_position="position",
         get_text="rank",

@@ -12,6 +12,7 @@ import streamlit as st
 from reports.charts import render_counts, render_hour_of_week
 from reports.maps import render_hotspot_map, render_page_html, render_standalone_html
 from ui.layout import escape_markdown, page_of_run, show_cards, show_heading
+from ui.routes import choose_classes
 from ui.state import Shown, load_crashes, load_run_table
 from ui.words import (
     ROAD_USER_WORDS,
@@ -90,7 +91,13 @@ def _show_map(shown: Shown, hotspot: dict[str, Any], own: gpd.GeoDataFrame, peri
     places = load_run_table(shown, "places")
     near = places.cx[west - AROUND_M : east + AROUND_M, south - AROUND_M : north + AROUND_M]
     drawn = render_hotspot_map(
-        hotspot, roads, own, period=period, is_synthetic=shown.is_synthetic, places=near
+        hotspot,
+        roads,
+        own,
+        period=period,
+        is_synthetic=shown.is_synthetic,
+        places=near,
+        classes=choose_classes(shown.path),
     )
     st.subheader("Where")
     st.iframe(render_page_html(drawn), height=MAP_HEIGHT)

@@ -13,12 +13,13 @@ from core.vocabulary import RoadUser
 from ui.explorer_map import HOTSPOT_LAYER, MapView, build_deck, find_view, pick_places
 from ui.filters import CrashFilter, count_by, filter_crashes
 from ui.layout import escape_markdown, is_phone, page_of_run, show_heading, show_legend
+from ui.routes import choose_classes
 from ui.state import Shown, load_crashes, load_run_table
 from ui.words import ROAD_USER_WORDS, SEVERITY_WORDS, describe_certainty, describe_period
 
 __all__ = ["hotspots_page"]
 
-DESKTOP_SIZE = (700, 560)  # width and height of the map [px]
+DESKTOP_SIZE = (630, 560)  # width and height of the map [px]
 PHONE_SIZE = (360, 400)
 DARKNESS_WORDS = {"any": "Any light", "dark": "In the dark", "light": "In daylight"}
 
@@ -34,10 +35,10 @@ def hotspots_page(shown: Shown) -> None:
     _say_how_many(crashes, matching, chosen)
     table = _build_table(hotspots, matching)
     selected = _find_selected(hotspots)
-    left, right = st.columns([11, 9], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         _show_map(shown, hotspots, matching, selected, chosen)
-        show_legend(_period_words(shown, chosen))
+        show_legend(_period_words(shown, chosen), choose_classes(shown.path))
     with right:
         _show_table(table, selected, chosen)
         _show_selected(shown, hotspots, selected)

@@ -10,7 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import SafeCommuteError
-from reports.map_style import ATTRIBUTION, COUNT_CLASSES, HOTSPOT_COLOUR, NO_CRASH_COLOUR
+from reports.map_style import ATTRIBUTION, HOTSPOT_COLOUR, NO_CRASH_COLOUR, CountClass
+from ui.explorer_map import N_NUMBERED
 from ui.state import Shown, require_run
 from ui.words import describe_period
 
@@ -102,19 +103,19 @@ def is_phone() -> bool:
     return "Mobi" in st.context.headers.get("User-Agent", "")
 
 
-def show_legend(period: str) -> None:
+def show_legend(period: str, classes: Sequence[CountClass]) -> None:
     """Explain the colours of the map."""
     steps = "".join(
         f'<span><i style="border-top:{step.width_px + 1:.0f}px solid {step.colour}"></i>'
         f"{step.label}</span>"
-        for step in COUNT_CLASSES
+        for step in classes
     )
     st.html(
         f'<div class="sc-legend"><b>Crashes on one stretch of road</b>'
         f'<span><i style="border-top:2px solid {NO_CRASH_COLOUR}"></i>none reported</span>{steps}'
         f'<span><i style="border-top:10px solid {HOTSPOT_COLOUR};opacity:.45"></i>hotspot, '
-        f"numbered by rank</span><span>{html.escape(period)} · north is up · roads "
-        f"{ATTRIBUTION}</span></div>"
+        f"the worst {N_NUMBERED} with their rank</span>"
+        f"<span>{html.escape(period)} · north is up · roads {ATTRIBUTION}</span></div>"
     )
 
 

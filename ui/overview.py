@@ -113,4 +113,6 @@ def _show_unplaced(shown: Shown) -> None:
     rows = sorted(
         ((name_unplaced(code), n) for code, n in unplaced.items()), key=lambda row: -row[1]
     )
-    st.dataframe(pd.DataFrame(rows, columns=["Why", "Crashes"]), hide_index=True)
+    table = pd.DataFrame(rows, columns=["Why", "Crashes"])
+    number = st.column_config.NumberColumn(format="localized")
+    st.dataframe(table, hide_index=True, column_config={"Crashes": number})

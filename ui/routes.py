@@ -17,11 +17,11 @@ from xstatic.pkg import jquery, leaflet
 from core.errors import SafeCommuteError
 from pipeline.runs import find_run, list_areas, load_table
 from pipeline.tiles import open_run_tiles
-from reports.map_style import build_map_style
+from reports.map_style import CountClass, build_map_style, choose_count_classes
 from ui.filters import CrashFilter, count_by, filter_crashes
 from ui.state import find_home
 
-__all__ = ["build_routes", "find_asset"]
+__all__ = ["build_routes", "choose_classes", "find_asset"]
 
 LEAFLET = Path(leaflet.BASE_DIR)
 KHMER = Path(str(files("fontpkg_noto_sans_khmer"))) / "files"
@@ -112,7 +112,10 @@ def answer_style(request: Request) -> Response:
         return PlainTextResponse("bad host", status_code=400)
     base = f"{request.url.scheme}://{host}/tiles/{wanted['area']}/{wanted['run']}"
     style: dict[str, Any] = build_map_style(
-        base + "/{z}/{x}/{y}.mvt", zooms=zooms, n_crashes_by_site=counts
+        base + "/{z}/{x}/{y}.mvt",
+        zooms=zooms,
+        classes=choose_classes(path),
+        n_crashes_by_site=counts,
     )
     return JSONResponse(style, headers={"cache-control": "private, max-age=3600", "vary": "Host"})
 
@@ -120,6 +123,12 @@ def answer_style(request: Request) -> Response:
 def not_found() -> Response:
     """Say no more than that there is nothing."""
     return PlainTextResponse("not found", status_code=404)
+
+
+@lru_cache(maxsize=16)
+def choose_classes(path: Path) -> tuple[CountClass, ...]:
+    """Return the classes of a run's legend; they stay the same under every filter."""
+    return choose_count_classes(load_table(path, "sites", ["n_crashes"])["n_crashes"])
 
 
 @lru_cache(maxsize=64)

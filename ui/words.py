@@ -78,12 +78,12 @@ def describe_certainty(hotspot: Mapping[str, Any], period: str) -> str:
     limit = "fewer than 1 in 1,000" if q < 0.001 else f"at most {max(q * 100, 0.1):.1f} in 100"
     return (
         words + f"Of all stretches that stand out at least this much, {limit} "
-        f"would be expected to do so by chance alone (false-discovery rate q = {_format_q(q)})."
+        f"would be expected to do so by chance alone (false-discovery rate q {_format_q(q)})."
     )
 
 
 def _format_q(q: float) -> str:
-    return "below 0.001" if q < 0.001 else f"{q:.3f}"
+    return "below 0.001" if q < 0.001 else f"= {q:.3f}"
 
 
 def hide_small(count: object) -> str:

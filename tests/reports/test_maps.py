@@ -12,10 +12,11 @@ from shapely.geometry import LineString, MultiLineString, Point
 
 from core.errors import InputError
 from reports.charts import render_counts, render_hour_of_week
-from reports.map_style import COUNT_CLASSES, build_map_style, find_count_class
+from reports.map_style import build_map_style, choose_count_classes, find_count_class
 from reports.maps import render_hotspot_map, render_page_html, render_standalone_html
 
 CRS = 32648
+FEW = choose_count_classes([1, 1, 2])
 NASTY = "</script><script>alert(1)</script><img src=x onerror=alert(2)>"
 
 
@@ -57,7 +58,13 @@ def draw(roads, hotspot, crashes):
             given.pop("hotspot"),
             given.pop("segments"),
             given.pop("crashes"),
-            **{"period": "in 2021", "is_synthetic": True, "places": places, **given},
+            **{
+                "period": "in 2021",
+                "is_synthetic": True,
+                "classes": FEW,
+                "places": places,
+                **given,
+            },
         )
 
     return drawn
@@ -127,22 +134,33 @@ def test_no_roads_and_no_crashes_still_draw(draw, roads, crashes):
     [(0, None), (1, "1"), (2, "2"), (4, "3 to 4"), (9, "5 to 9"), (99, "10 or more")],
 )
 def test_classes_of_the_legend(n, label):
-    found = find_count_class(n)
+    found = find_count_class(n, FEW)
     assert (found.label if found else None) == label
+
+
+def test_darkest_colour_is_kept_for_the_worst():
+    counts = np.arange(1, 201)  # 5% of 200 are 191 and more
+    classes = choose_count_classes(counts)
+    assert [step.at_least for step in classes] == [1, 25, 50, 100, 250]
+    assert [step.label for step in classes][:2] == ["1 to 24", "25 to 49"]
+    assert [step.at_least for step in choose_count_classes([0, 0])] == [1, 2, 3, 5, 10]
+    assert choose_count_classes([10_000] * 5)[-1].label == "500 or more"
 
 
 def test_style_puts_each_site_in_one_class():
     counts = {"S1": 1, "S2": 4, "S3": 4, "S4": 0, "S5": 50}
-    style = build_map_style("http://h/{z}/{x}/{y}", zooms=range(6, 15), n_crashes_by_site=counts)
+    style = build_map_style(
+        "http://h/{z}/{x}/{y}", zooms=range(6, 15), classes=FEW, n_crashes_by_site=counts
+    )
     match = next(x for x in style["layers"] if x["id"] == "segments-crashes")["filter"][1]
     assert match == ["match", ["get", "site_id"], ["S1"], 1, ["S2", "S3"], 3, ["S5"], 5, 0]
 
 
 def test_style_reads_counts_from_the_tiles_without_a_filter():
-    style = build_map_style("http://h/{z}/{x}/{y}", zooms=range(6, 15))
+    style = build_map_style("http://h/{z}/{x}/{y}", zooms=range(6, 15), classes=FEW)
     step = next(x for x in style["layers"] if x["id"] == "segments-crashes")["filter"][1]
     assert step[0] == "step"
-    assert step[3:] == [v for i, c in enumerate(COUNT_CLASSES, 1) for v in (c.at_least, i)]
+    assert step[3:] == [v for i, c in enumerate(FEW, 1) for v in (c.at_least, i)]
 
 
 def test_colours_get_darker_with_the_count():
@@ -150,7 +168,7 @@ def test_colours_get_darker_with_the_count():
         r, g, b = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
         return 0.2126 * r + 0.7152 * g + 0.0722 * b
 
-    shades = [luminance(step.colour) for step in COUNT_CLASSES]
+    shades = [luminance(step.colour) for step in FEW]
     assert all(np.diff(shades) < 0)
 
 
