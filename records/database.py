@@ -1,34 +1,38 @@
 """Open the database of records, read tables from it, write to it one at a time.
 
 SQLite in write-ahead mode by default; what is special to a database system is in
-`_prepare_sqlite` and `Database.writing` only.
+`records.engines`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import sqlite3
-import time
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Self
 
 import pandas as pd
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import NullPool, StaticPool
+from sqlalchemy.exc import ArgumentError
 
-from core.errors import ConfigError, DataSourceError, SafeCommuteError
+from core.errors import (
+    ConfigError,
+    InputError,
+    MissingDataError,
+)
+from records.content import compute_content_hash
+from records.contracts import require_contract
+from records.engines import make_engine, plain_errors, take_write_lock, turn_on_write_ahead
 from records.fields import KINDS, find_kind
-from records.schema import AUDIT, IMPORTS, METADATA, RECORDS
+from records.schema import AUDIT, IMPORTS, METADATA, RECORDS, list_content_columns
 from records.tables import to_record_frame
 
-__all__ = ["Database", "insert_rows"]
+__all__ = ["Database"]
 
-BUSY_TIMEOUT_S: Final = 300.0
-N_ATTEMPTS: Final = 50
-WRITE_LOCK_KEY: Final = 0x5AFEC0  # names the write lock where the database offers such locks
+MAX_LON, MAX_LAT = 180.0, 90.0
 
 
 class Database:
@@ -56,7 +60,7 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             self._url = sa.engine.make_url(url)
-            self._engine = _make_engine(self._url)
+            self._engine = make_engine(self._url)
         except (ArgumentError, ImportError, ValueError) as error:
             reason = str(error).splitlines()[0]
             message = (
@@ -105,6 +109,8 @@ class Database:
         ------
         InputError
             If there is no such kind.
+        TableError
+            If a value is not one that intake could have written.
         DataSourceError
             If the database cannot be read.
         """
@@ -115,7 +121,9 @@ class Database:
             rows = connection.execute(query).all()
         columns = list(zip(*rows, strict=True)) if rows else [() for _ in table.c]
         names = [column.name for column in table.c]
-        return to_record_frame(dict(zip(names, columns, strict=True)), spec)
+        frame = to_record_frame(dict(zip(names, columns, strict=True)), spec)
+        require_contract(frame, kind)
+        return frame
 
     def compute_digest(self, area: str) -> str:
         """Return a SHA-256 of the content of all records of an area.
@@ -178,10 +186,58 @@ class Database:
             rows = [dict(row._mapping) for row in connection.execute(query)]
         return pd.DataFrame(rows, columns=[column.name for column in AUDIT.c])
 
+    def correct_location(
+        self, area: str, crash_id: str, *, lon: float, lat: float, corrected_by: str
+    ) -> None:
+        """Put a crash where a person says it was; no later import moves it again.
+
+        Parameters
+        ----------
+        area, crash_id
+            Which crash.
+        lon, lat
+            Where it was [degrees, WGS84].
+        corrected_by
+            Who says so, for the audit log.
+
+        Raises
+        ------
+        InputError
+            If the coordinates are not on Earth.
+        MissingDataError
+            If the area has no such crash.
+        """
+        if not (abs(lon) <= MAX_LON and abs(lat) <= MAX_LAT):
+            message = f"crash {crash_id}: lon {lon}, lat {lat} is not on Earth; give degrees."
+            raise InputError(message)
+        table = RECORDS["crash"]
+        chosen = sa.and_(table.c.record_id == crash_id, table.c.area == area)
+        with self.writing() as connection:
+            old = connection.execute(sa.select(table).where(chosen)).mappings().first()
+            if old is None:
+                message = f"crash {crash_id!r}: not found in area {area!r}; check the identifier."
+                raise MissingDataError(message)
+            new = {**old, "lon": lon, "lat": lat, "place_note": None}
+            names = [one.name for one in list_content_columns(KINDS["crash"])]
+            content_hash = compute_content_hash(new[name] for name in names)
+            place = {"lon": lon, "lat": lat, "place_note": None}
+            change = {**place, "content_hash": content_hash, "is_location_corrected": True}
+            connection.execute(sa.update(table).where(chosen).values(**change))
+            entry = {
+                "kind": "crash",
+                "record_id": crash_id,
+                "action": "correct",
+                "changed_at": datetime.now(UTC).replace(tzinfo=None, microsecond=0),
+                "changed_by": corrected_by,
+                "import_id": old["import_id"],
+                "old_values": json.dumps({name: old[name] for name in place}),
+            }
+            connection.execute(sa.insert(AUDIT), entry)
+
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:
         """Yield a connection that sees one state of the records throughout."""
-        with _plain_errors(self.name), self._engine.connect() as connection:
+        with plain_errors(self.name), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
@@ -193,21 +249,19 @@ class Database:
         keep
             False undoes everything at the end: a rehearsal.
         """
-        with _plain_errors(self.name), self._engine.connect() as plain:
+        with plain_errors(self.name), self._engine.connect() as plain:
             connection = plain.execution_options(safecommute_write=True)
             with connection.begin() as transaction:
-                if connection.dialect.name == "postgresql":
-                    lock = sa.select(sa.func.pg_advisory_xact_lock(WRITE_LOCK_KEY))
-                    connection.execute(lock)
+                take_write_lock(connection)
                 yield connection
                 if not keep:
                     transaction.rollback()
 
     def _create_missing_tables(self) -> None:
         """Create what is missing; two processes may do so at once."""
-        with _plain_errors(self.name):
+        with plain_errors(self.name):
             if self._url.get_backend_name() == "sqlite":
-                _turn_on_write_ahead(self._engine)
+                turn_on_write_ahead(self._engine)
             if self._has_all_tables():
                 return
             with self.writing() as connection:
@@ -216,117 +270,3 @@ class Database:
     def _has_all_tables(self) -> bool:
         with self._engine.connect() as connection:
             return set(METADATA.tables) <= set(sa.inspect(connection).get_table_names())
-
-
-def insert_rows(
-    connection: sa.Connection, table: sa.Table, names: list[str], rows: list[tuple[Any, ...]]
-) -> None:
-    """Insert many rows of plain values.
-
-    SQLite's driver is given the rows as they are, which is four times as fast.
-    """
-    if not rows:
-        return
-    if connection.dialect.name != "sqlite":
-        payload = [dict(zip(names, row, strict=True)) for row in rows]
-        connection.execute(sa.insert(table), payload)
-        return
-    moments = [at for at, name in enumerate(names) if isinstance(table.c[name].type, sa.DateTime)]
-    quote = connection.dialect.identifier_preparer.quote
-    columns = ", ".join(quote(name) for name in names)
-    marks = ", ".join("?" * len(names))
-    statement = f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({marks})"
-    connection.exec_driver_sql(statement, [_as_stored(row, moments) for row in rows])
-
-
-def _as_stored(row: tuple[Any, ...], moments: list[int]) -> tuple[Any, ...]:
-    """Write moments as SQLAlchemy stores them in SQLite."""
-    values = list(row)
-    for at in moments:
-        if values[at] is not None:
-            values[at] = values[at].isoformat(sep=" ", timespec="microseconds")
-    return tuple(values)
-
-
-def _make_engine(url: sa.URL) -> sa.Engine:
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url)
-    in_memory = url.database in {None, "", ":memory:"}
-    engine = sa.create_engine(
-        url,
-        poolclass=StaticPool if in_memory else NullPool,
-        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
-    )
-    _prepare_sqlite(engine)
-    return engine
-
-
-def _prepare_sqlite(engine: sa.Engine) -> None:
-    """Let SQLAlchemy, not the driver, begin transactions; check foreign keys."""
-
-    @sa.event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - driver's class
-        connection.isolation_level = None
-        connection.execute("PRAGMA foreign_keys=ON")
-
-    @sa.event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        # IMMEDIATE takes the write lock at once: no import is refused half-way.
-        is_write = connection.get_execution_options().get("safecommute_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
-
-
-def _turn_on_write_ahead(engine: sa.Engine) -> None:
-    """Switch to write-ahead mode, once; another process may be doing the same."""
-    name = engine.url.render_as_string(hide_password=True)
-    for _ in range(N_ATTEMPTS):
-        try:
-            raw = engine.raw_connection()
-            try:
-                raw.cursor().execute("PRAGMA journal_mode=WAL")
-            finally:
-                raw.close()
-        except sqlite3.Error as error:
-            problem = error
-            if "locked" not in str(error):
-                break
-            time.sleep(0.1)
-        else:
-            return
-    raise _explain(name, problem) from problem
-
-
-@contextmanager
-def _plain_errors(name: str) -> Iterator[None]:
-    """Say what is wrong with the database in one sentence."""
-    try:
-        yield
-    except SafeCommuteError:
-        raise
-    except SQLAlchemyError as error:
-        raise _explain(name, error) from error
-
-
-def _explain(name: str, error: Exception) -> SafeCommuteError:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-    reason = str(cause).splitlines()[0][:200] if str(cause) else type(cause).__name__
-    low = reason.lower()
-    if "locked" in low or "busy" in low:
-        return DataSourceError(
-            f"{name}: another import holds the records ({reason}); try again when it is done."
-        )
-    if any(word in low for word in ("unable to open", "readonly", "read-only", "permission")):
-        return ConfigError(
-            f"{name}: the records database cannot be opened for writing ({reason}); "
-            "check the folder and its rights."
-        )
-    if any(word in low for word in ("not a database", "malformed", "corrupt")):
-        return DataSourceError(
-            f"{name}: is damaged or no records database ({reason}); restore it from a copy."
-        )
-    if any(word in low for word in ("no such column", "has no column", "no column named")):
-        return ConfigError(
-            f"{name}: was made by another version of the software ({reason}); "
-            "use that version, or a new database."
-        )
-    return DataSourceError(f"{name}: the records could not be reached: {reason}.")

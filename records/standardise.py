@@ -97,6 +97,8 @@ def _pick_source(raw: pd.DataFrame, plan: Plan) -> Column:
     """Return who reports; of kinds whose key is one for all sources, what the file says."""
     text = text_of(raw, "source", plan)
     said = pd.Series(pd.NA, index=raw.index, dtype="str") if text is None else clean_text(text)
+    if "source" in plan.kind.field_names:
+        return said
     return said.fillna(plan.mapping.source or plan.fallback_source)
 
 

@@ -17,42 +17,24 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
-from records.database import insert_rows
+from records.content import compute_content_hash, compute_record_id
+from records.engines import insert_rows
 from records.fields import KINDS, Kind
 from records.schema import AUDIT, RECORDS, list_content_columns
 
-__all__ = ["Storing", "compute_content_hash", "compute_record_id"]
+__all__ = ["Storing"]
 
 LOOKUP_SIZE = 5_000
 MAX_HELD = 100_000
 PLACE_FIELDS = frozenset({"lon", "lat", "place_note"})
-SEPARATOR = "\x1f"
 _CRASH_COLUMNS = [one.name for one in list_content_columns(KINDS["crash"])]
 HAS_TIME, LON = _CRASH_COLUMNS.index("has_time"), _CRASH_COLUMNS.index("lon")
 Values = tuple[Any, ...]
-
-
-def compute_record_id(kind: str, area: str, source: str, key: str) -> str:
-    """Return the stable identifier of a record: the same row always gets the same one."""
-    text = SEPARATOR.join((kind, area, source, key))
-    return "r" + blake2b(text.encode(), digest_size=12).hexdigest()
-
-
-def compute_content_hash(values: Iterable[Any]) -> str:
-    """Return a digest of source and fields, in the order of the table; missing is empty.
-
-    The second value, the identifier, is left out.
-    """
-    texts = ["" if value is None else str(value) for value in values]
-    del texts[1]
-    text = SEPARATOR.join(texts)
-    return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)

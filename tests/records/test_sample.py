@@ -1,0 +1,53 @@
+"""The sample's files go in without a mapping, and its planted dirt is found."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+FILES = {
+    "factory": "factories.csv",
+    "origin": "origins.csv",
+    "vehicle": "vehicles.csv",
+    "casualty": "casualties.csv",
+    "intervention": "interventions.csv",
+}
+
+
+@pytest.fixture(scope="module")
+def sample(root):
+    return root / "data" / "sample"
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_clean_files_are_taken_whole(sample, take, kind):
+    report = take(sample / FILES[kind], kind)
+    assert report.accepted == report.read > 0
+    assert report.unused_columns == ()
+    assert report.notes == {}
+
+
+def test_planted_dirt_is_found(sample, database, take):
+    dirt = {
+        kind: set(ids)
+        for kind, ids in json.loads((sample / "truth.json").read_text("utf-8"))["dirt"].items()
+    }
+    report = take(sample / "crashes.csv")
+    assert report.reasons == {
+        "severity word not known: terrible": len(dirt["unknown_severity"]),
+        "date missing": len(dirt["no_date"]),
+        "date is in the future": len(dirt["future_date"]),
+    }
+    assert report.duplicates == len(dirt["exact_duplicate"]) + len(dirt["repeated_report"])
+    found = database.read("crash", "a").set_index("source_id")
+    noted = {note: set(rows.index) for note, rows in found.groupby("place_note")}
+    assert noted["coordinates are zero"] == dirt["zero_coordinates"]
+    swapped = {note: rows for note, rows in noted.items() if "not on Earth" in note}
+    assert set().union(*swapped.values()) == dirt["swapped_coordinates"]
+    assert dirt["no_coordinates"] <= noted["coordinates missing"]
+    assert set(found.index[~found["has_time"]]) == dirt["no_time"]
+    again = found.loc[sorted(dirt["repeated_report"]), "collision_type"]
+    assert (again == "reported again").all()
+    narratives = "\n".join(found["narrative"].dropna())
+    assert "<script>alert(1)</script>" in narratives
