@@ -2,9 +2,50 @@
 
 from __future__ import annotations
 
-from core.errors import InputError
+import os
+from pathlib import Path
 
-__all__ = ["parse_bbox"]
+from core.errors import InputError
+from core.progress import Progress, no_progress
+from geo.fetch import NOMINATIM, OVERPASS, OsmServers, fetch_overpass
+from geo.polite_http import Server
+from pipeline.workspace import Workspace
+
+__all__ = ["fetch_roads", "parse_bbox"]
+
+
+def fetch_roads(
+    workspace: Workspace,
+    *,
+    place: str | None = None,
+    bbox: str | None = None,
+    progress: Progress = no_progress,
+) -> Path:
+    """Fetch the roads of a place or a box into the workspace, once.
+
+    The servers are the public ones unless `SAFECOMMUTE_OVERPASS_URL` and
+    `SAFECOMMUTE_NOMINATIM_URL` name others.
+
+    Returns
+    -------
+    Path
+        The `.osm` file; asking again returns the same file without a request.
+
+    Raises
+    ------
+    InputError
+        If the box is not one.
+    DownloadError, MissingDataError
+        If the servers fail, or know no such place.
+    """
+    servers = OsmServers(
+        overpass=Server(url=os.environ.get("SAFECOMMUTE_OVERPASS_URL", OVERPASS)),
+        nominatim=Server(url=os.environ.get("SAFECOMMUTE_NOMINATIM_URL", NOMINATIM)),
+    )
+    area = parse_bbox(bbox) if bbox is not None else (place or "")
+    return fetch_overpass(
+        area, cache_dir=workspace.home / "fetched", servers=servers, progress=progress
+    )
 
 
 def parse_bbox(text: str) -> tuple[float, float, float, float]:

@@ -59,6 +59,8 @@ def read_places(lon_text: Column, lat_text: Column, *, decimal: str, crs: int) -
     if crs != WGS84:
         x, y = _to_wgs84(x, y, crs)
     outside = ~(x.abs().le(180) & y.abs().le(90))
+    swapped = outside & x.abs().le(90) & y.abs().le(180)
+    note = note.mask(note.isna() & swapped, "latitude and longitude look swapped" + written)
     note = note.mask(note.isna() & outside, "coordinates are not on Earth" + written)
     good = note.isna()
     return pd.DataFrame(

@@ -9,7 +9,7 @@ import click
 from pipeline.areas import AreaSources, add_area, load_area
 from pipeline.cli_output import echo_json, echo_pairs, echo_table, make_progress
 from pipeline.commands.shared import Context, existing_file, json_option
-from pipeline.fetching import parse_bbox as fetch_roads
+from pipeline.fetching import fetch_roads
 from pipeline.runs import list_areas
 
 __all__ = ["area"]
