@@ -200,7 +200,7 @@ def list_caveats(result: BeforeAfterResult, facts: InterventionFacts) -> tuple[s
                 f"The periods differ in length ({first:.0f} and {second:.0f} months): seasons "
                 "may weigh differently."
             )
-        if min(first, second) < MONTHS_PER_YEAR:
+        if min(first, second) < MONTHS_PER_YEAR * (1 - SAME_LENGTH_SHARE):
             found.append("A period is shorter than a year: the seasons are not balanced.")
     else:
         found.append("When the two periods began and ended is not stated.")

@@ -117,6 +117,11 @@ def test_each_fact_brings_its_caveat(pilot, facts, words):
     assert words in " ".join(list_caveats(pilot, InterventionFacts(**facts)))
 
 
+def test_a_year_counted_in_days_is_a_year(pilot):
+    facts = InterventionFacts(months_before=11.99, months_after=12.0)
+    assert "shorter than a year" not in " ".join(list_caveats(pilot, facts))
+
+
 def test_what_is_known_to_be_sound_brings_no_caveat(pilot):
     facts = InterventionFacts(
         was_chosen_for_crashes=YesNoUnknown.NO, has_definition_changed=YesNoUnknown.NO
