@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 import numpy as np
 import pandas as pd
 
+from records.content import sum_digests
 from records.mapping import Condition
 from records.plan import Plan, simplify_name
 from records.values import Column, clean_text, is_filled, no_problem, parse_number
 
 __all__ = ["holds_in", "make_keys", "text_of"]
-
-NAME_END = "\x1f"
-NO_DIGEST = bytes(16)
 
 
 def text_of(raw: pd.DataFrame, name: str, plan: Plan) -> Column | None:
@@ -88,20 +84,12 @@ def holds_in(raw: pd.DataFrame, condition: Condition, plan: Plan) -> Column:
 def make_keys(raw: pd.DataFrame, plan: Plan) -> list[str]:
     """Return a key for each row made from its named cells, or from all its cells.
 
-    Every filled cell, together with its column's name, gives two 64-bit numbers; a row's
-    numbers are added up. So neither the order of the columns nor an empty one more or
-    less makes a difference.
+    Neither the order of the columns nor an empty one more or less makes a difference.
     """
-    columns = [plan.aliases[simplify_name(name)] for name in plan.mapping.id_columns]
-    total = np.zeros((len(raw), 2), dtype=np.uint64)
-    for name in columns or [str(name) for name in raw.columns]:
+    names = [plan.aliases[simplify_name(name)] for name in plan.mapping.id_columns]
+    columns = []
+    for name in names or [str(name) for name in raw.columns]:
         codes, texts = pd.factorize(raw[name].fillna(""))
         distinct = clean_text(pd.Series(texts, dtype="str")).fillna("")
-        head = f"{simplify_name(name)}{NAME_END}"
-        digests = b"".join(
-            blake2b((head + cell).encode(), digest_size=16).digest() if cell else NO_DIGEST
-            for cell in distinct.tolist()
-        )
-        numbers = np.frombuffer(digests, dtype="<u8").reshape(-1, 2)
-        total += numbers[codes]
-    return [f"content-{first:016x}{second:016x}" for first, second in total.tolist()]
+        columns.append((simplify_name(name), codes, distinct.tolist()))
+    return [f"content-{digest}" for digest in sum_digests(columns, n_rows=len(raw))]

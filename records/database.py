@@ -219,7 +219,8 @@ class Database:
                 raise MissingDataError(message)
             new = {**old, "lon": lon, "lat": lat, "place_note": None}
             names = [one.name for one in list_content_columns(KINDS["crash"])]
-            content_hash = compute_content_hash(new[name] for name in names)
+            names.remove(KINDS["crash"].key)
+            content_hash = compute_content_hash({name: new[name] for name in names})
             place = {"lon": lon, "lat": lat, "place_note": None}
             change = {**place, "content_hash": content_hash, "is_location_corrected": True}
             connection.execute(sa.update(table).where(chosen).values(**change))

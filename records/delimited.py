@@ -273,7 +273,7 @@ class _LineReader:
                 batch.bad.append(BadRow(number, "more cells than the header has", line[:MAX_KEPT]))
                 return
             cells = cells[: self.width]
-        if not any(cells) or not any(cell.strip() for cell in cells):
+        if not any(map(str.strip, cells)):
             batch.bad.append(BadRow(number, "row without any content", line[:MAX_KEPT]))
             return
         batch.rows.append(cells)

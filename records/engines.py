@@ -21,6 +21,7 @@ from core.errors import ConfigError, DataSourceError, SafeCommuteError
 __all__ = ["insert_rows", "make_engine", "plain_errors", "take_write_lock", "turn_on_write_ahead"]
 
 BUSY_TIMEOUT_S: Final = 300.0
+CACHE_KIB: Final = 65_536
 N_ATTEMPTS: Final = 50
 WRITE_LOCK_KEY: Final = 0x5AFEC0  # names the write lock where the database offers such locks
 
@@ -82,6 +83,7 @@ def _prepare_sqlite(engine: sa.Engine) -> None:
     def _connect(connection: Any, _record: object) -> None:  # noqa: ANN401 - driver's class
         connection.isolation_level = None
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:

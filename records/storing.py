@@ -22,7 +22,7 @@ from typing import Any
 import pandas as pd
 import sqlalchemy as sa
 
-from records.content import compute_content_hash, compute_record_id
+from records.content import compute_content_hash, compute_content_hashes, compute_record_id
 from records.engines import insert_rows
 from records.fields import KINDS, Kind
 from records.schema import AUDIT, RECORDS, list_content_columns
@@ -129,14 +129,16 @@ class Storing:
             self.connection.execute(sa.insert(AUDIT), self._late_log)
 
     def _make_rows(self, frame: pd.DataFrame, row_numbers: list[int]) -> list[_Row]:
-        lists = [_to_plain(frame[name]) for name in self._columns]
+        source, key, *_ = names = self._columns
         kind, area, by_source = self.kind.name, self.area, self.kind.key_is_per_source
-        rows = []
-        for number, values in zip(row_numbers, zip(*lists, strict=True), strict=True):
-            source = values[0] if by_source else ""
-            record_id = compute_record_id(kind, area, source, values[1])
-            rows.append(_Row(record_id, compute_content_hash(values), number, values))
-        return rows
+        sources = frame[source].tolist() if by_source else [""] * len(frame)
+        record_ids = [
+            compute_record_id(kind, area, one, two)
+            for one, two in zip(sources, frame[key].tolist(), strict=True)
+        ]
+        hashes = compute_content_hashes(frame[[name for name in names if name != key]])
+        rows = zip(*(_to_plain(frame[name]) for name in names), strict=True)
+        return list(map(_Row, record_ids, hashes, row_numbers, rows))
 
     def _find_recorded(self, record_ids: list[str]) -> dict[str, str]:
         """Return the content digests of those recorded by an earlier import."""
@@ -206,7 +208,8 @@ class Storing:
         names = [*self._columns, "record_id", "content_hash", "row_number"]
         names += [*common, "import_id", "recorded_at"]
         payload = [
-            (*row.values, row.record_id, row.content_hash, row.row_number, *same) for row in rows
+            (*row.values, row.record_id, row.content_hash, row.row_number, *same)
+            for row in sorted(rows, key=lambda row: row.record_id)  # near to near in the index
         ]
         insert_rows(self.connection, self._table, names, payload)
 
@@ -253,7 +256,9 @@ class Storing:
             old[name] if name in silent else value
             for name, value in zip(self._columns, row.values, strict=True)
         )
-        return _Row(row.record_id, compute_content_hash(values), row.row_number, values)
+        said = dict(zip(self._columns, values, strict=True))
+        said.pop(self.kind.key)
+        return _Row(row.record_id, compute_content_hash(said), row.row_number, values)
 
     def _count_held(self, record_id: str, *, is_changed: bool, is_own: bool) -> None:
         """Count the first row of a held record, unless that was done."""

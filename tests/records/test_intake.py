@@ -97,9 +97,10 @@ def test_a_crash_without_a_usable_place_is_kept_and_says_why(database, crashes, 
             "4,2024-01-01,east,north,,slight,,,,,,,,,",
             "5,2024-01-01,11.5,104.9,,slight,,,,,,,,,",
             "6,2024-01-01,104.9,0.0,,slight,,,,,,,,,",
+            "7,2024-01-01,491000,1271000,,slight,,,,,,,,,",
         )
     )
-    assert report.accepted == 6
+    assert report.accepted == 7
     found = database.read("crash", "a").set_index("source_id").sort_index()
     assert found[["lon", "lat"]].isna().all(axis=None)
     assert found["place_note"].tolist() == [
@@ -107,11 +108,12 @@ def test_a_crash_without_a_usable_place_is_kept_and_says_why(database, crashes, 
         "coordinates are zero",
         "one coordinate missing: , 104.9",
         "coordinates not readable: north, east",
-        "coordinates are not on Earth: 104.9, 11.5",
+        "latitude and longitude look swapped: 104.9, 11.5",
         "one coordinate is zero: 0.0, 104.9",
+        "coordinates are not on Earth: 1271000, 491000",
     ]
     assert report.notes["coordinates are zero; kept without a place"] == 1
-    assert sum(n for text, n in report.notes.items() if "without a place" in text) == 6
+    assert sum(n for text, n in report.notes.items() if "without a place" in text) == 7
 
 
 def test_severity_is_taken_from_counts_only_when_missing(database, crashes, take):

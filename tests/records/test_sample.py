@@ -43,7 +43,7 @@ def test_planted_dirt_is_found(sample, database, take):
     found = database.read("crash", "a").set_index("source_id")
     noted = {note: set(rows.index) for note, rows in found.groupby("place_note")}
     assert noted["coordinates are zero"] == dirt["zero_coordinates"]
-    swapped = {note: rows for note, rows in noted.items() if "not on Earth" in note}
+    swapped = {note: rows for note, rows in noted.items() if "look swapped" in note}
     assert set().union(*swapped.values()) == dirt["swapped_coordinates"]
     assert dirt["no_coordinates"] <= noted["coordinates missing"]
     assert set(found.index[~found["has_time"]]) == dirt["no_time"]
