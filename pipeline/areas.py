@@ -195,7 +195,7 @@ def name_areas(network: Network, provinces: Path | None, districts: Path | None)
     segments, intersections = network.segments, network.intersections
     for column, path in (("province", provinces), ("district", districts)):
         if path is not None:
-            layer = read_boundary(path)
+            layer = read_boundary(path, near_wgs84=network.summary["bounds_wgs84"])
             segments = assign_areas(segments, layer, column=column)
             intersections = assign_areas(intersections, layer, column=column)
     return Network(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 
 import geopandas as gpd
@@ -51,7 +50,7 @@ def describe_hotspots(
         Weight of a crash of each severity.
     """
     lixels = scan.lixels.assign(number=scan.labels)
-    lixels = lixels[lixels["number"] >= 0]
+    lixels = lixels[lixels["number"] >= 0].sort_values(["number", "lixel_id"])
     lixels = lixels.merge(
         segments[
             [
@@ -80,15 +79,12 @@ def describe_hotspots(
         number=numbers,
         q_spread=grouped["q_spread"].min(),
         n_segments=grouped["segment_id"].nunique(),
-        road_class=grouped["road_class"].agg(find_commonest),
-        province=grouped["province"].agg(find_commonest),
-        district=grouped["district"].agg(find_commonest),
+        road_class=find_commonest(lixels, "road_class", numbers),
+        province=find_commonest(lixels, "province", numbers),
+        district=find_commonest(lixels, "district", numbers),
     )
     table = table.join(profile_crashes(inside, numbers))
-    shapes = [
-        to_multi_line(shapely.line_merge(shapely.union_all(part.geometry.to_numpy())))
-        for _, part in grouped
-    ]
+    shapes = join_lines(lixels.geometry.to_numpy(), lixels["number"].to_numpy())
     hotspots = gpd.GeoDataFrame(table, geometry=shapes, crs=scan.lixels.crs)
     hotspots = hotspots.join(locate_on_roads(lixels, corridors, numbers))
     hotspots = name_hotspots(hotspots, places)
@@ -97,43 +93,52 @@ def describe_hotspots(
     return hotspots.reset_index(drop=True)
 
 
-def to_multi_line(shape: shapely.Geometry) -> shapely.MultiLineString:
-    """Return lines as one MultiLineString, whatever the merge gave."""
-    return shapely.multilinestrings(shapely.get_parts(shape))
+def join_lines(lines: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Return one MultiLineString per number, touching lines joined to longer ones."""
+    order = np.argsort(numbers, kind="stable")
+    merged = shapely.line_merge(shapely.multilinestrings(lines[order], indices=numbers[order]))
+    parts, owner = shapely.get_parts(merged, return_index=True)
+    return np.asarray(shapely.multilinestrings(parts, indices=owner))
 
 
-def find_commonest(values: pd.Series) -> object:
-    """Return the value most rows have, the first of several; missing when all are."""
-    modes = values.mode()
-    return modes.iloc[0] if len(modes) else np.nan
+def find_commonest(lixels: pd.DataFrame, column: str, numbers: np.ndarray) -> pd.Series:
+    """Return the value most lixels of each hotspot have; missing when none has any."""
+    counts = lixels.groupby(["number", column]).size().rename("n").reset_index()
+    counts = counts.sort_values(["number", "n", column], ascending=[True, False, True])
+    first = counts.drop_duplicates("number").set_index("number")[column]
+    return first.reindex(numbers).astype("str")
 
 
 def profile_crashes(inside: pd.DataFrame, numbers: np.ndarray) -> pd.DataFrame:
     """Count who was involved and when, for each hotspot number."""
-    rows = []
-    by_number = dict(tuple(inside[inside["number"].notna()].groupby("number")))
-    for number in numbers:
-        part = by_number.get(number, inside.iloc[:0])
-        words = Counter(
-            word for users in part["road_users"].dropna() for word in users.split(";") if word
-        )
-        timed = part[part["has_time"] & part["occurred_at"].notna()]["occurred_at"].dt
-        hours = np.bincount(timed.dayofweek * 24 + timed.hour, minlength=HOURS_PER_WEEK)
-        rows.append(
-            {
-                "road_users": json.dumps(dict(words.most_common())),
-                "hour_of_week": json.dumps(hours.tolist()),
-                "n_with_time": int(hours.sum()),
-                "n_dark": int(part["is_dark"].eq(YesNoUnknown.YES.value).sum()),
-                "n_light_known": int(part["is_dark"].ne(YesNoUnknown.UNKNOWN.value).sum()),
-                "n_worker_commute": int(part["is_worker_commute"].eq("yes").sum()),
-            }
-        )
-    columns = [
-        *("road_users", "hour_of_week", "n_with_time", "n_dark", "n_light_known"),
-        "n_worker_commute",
-    ]
-    return pd.DataFrame(rows, index=numbers, columns=columns)
+    inside = inside[inside["number"].notna()].astype({"number": "int64"})
+    words = inside.set_index("number")["road_users"].dropna().str.split(";").explode()
+    words = words[words != ""].rename("word").reset_index()
+    by_word = words.groupby(["number", "word"]).size().rename("n").reset_index()
+    by_word = by_word.sort_values(["number", "n", "word"], ascending=[True, False, True])
+    users: dict[int, dict[str, int]] = {int(number): {} for number in numbers}
+    for number, word, n in by_word.itertuples(index=False, name=None):
+        users[number][word] = n
+
+    timed = inside[inside["has_time"] & inside["occurred_at"].notna()]
+    when = timed["occurred_at"].dt
+    hours = np.zeros((len(numbers), HOURS_PER_WEEK), dtype=np.int64)
+    np.add.at(hours, (timed["number"].to_numpy(), (when.dayofweek * 24 + when.hour).to_numpy()), 1)
+
+    flags = pd.DataFrame(
+        {
+            "number": inside["number"],
+            "n_dark": inside["is_dark"].eq(YesNoUnknown.YES.value),
+            "n_light_known": inside["is_dark"].ne(YesNoUnknown.UNKNOWN.value),
+            "n_worker_commute": inside["is_worker_commute"].eq(YesNoUnknown.YES.value),
+        }
+    )
+    counts = flags.groupby("number").sum().reindex(numbers, fill_value=0).astype("int64")
+    return counts.assign(
+        n_with_time=hours.sum(axis=1),
+        road_users=[json.dumps(users[int(number)]) for number in numbers],
+        hour_of_week=[json.dumps(row) for row in hours.tolist()],
+    )
 
 
 def locate_on_roads(
@@ -143,26 +148,38 @@ def locate_on_roads(
 
     The main road is the one with most crashes, then most length, on the hotspot.
     """
-    share = (lixels["start_m"] / lixels["segment_length_m"]).to_numpy()
-    share_end = (lixels["end_m"] / lixels["segment_length_m"]).to_numpy()
-    first, last = lixels["chainage_u_km"].to_numpy(), lixels["chainage_v_km"].to_numpy()
-    pieces = lixels.assign(
-        a_km=first + (last - first) * share, b_km=first + (last - first) * share_end
+    first, last = lixels["chainage_u_km"], lixels["chainage_v_km"]
+    per_m = (last - first) / lixels["segment_length_m"]
+    pieces = pd.DataFrame(
+        {
+            "number": lixels["number"],
+            "corridor_id": lixels["corridor_id"],
+            "n_crashes": lixels["n_crashes"],
+            "length_m": lixels["length_m"],
+            "a_km": first + per_m * lixels["start_m"],
+            "b_km": first + per_m * lixels["end_m"],
+        }
+    ).dropna(subset="corridor_id")
+    pieces["low_km"] = pieces[["a_km", "b_km"]].min(axis=1)
+    pieces["high_km"] = pieces[["a_km", "b_km"]].max(axis=1)
+    roads = pieces.groupby(["number", "corridor_id"], as_index=False).agg(
+        n_crashes=("n_crashes", "sum"),
+        length_m=("length_m", "sum"),
+        chainage_from_km=("low_km", "min"),
+        chainage_to_km=("high_km", "max"),
     )
+    roads = roads.sort_values(
+        ["number", "n_crashes", "length_m", "corridor_id"], ascending=[True, False, False, True]
+    )
+    main = roads.drop_duplicates("number").set_index("number").reindex(numbers)
     labels = corridors.set_index("corridor_id")["label"]
-    columns = ["road_label", "chainage_from_km", "chainage_to_km"]
-    rows: dict[int, list[object]] = {}
-    for number, part in pieces.groupby("number"):
-        weight = part.groupby("corridor_id")[["n_crashes", "length_m"]].sum()
-        if weight.empty:
-            rows[int(number)] = [np.nan, np.nan, np.nan]
-            continue
-        main = weight.sort_values(["n_crashes", "length_m"], ascending=False).index[0]
-        on_main = part[part["corridor_id"] == main]
-        ends = on_main[["a_km", "b_km"]]
-        rows[int(number)] = [labels.get(main), ends.min().min(), ends.max().max()]
-    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns).reindex(numbers)
-    return table.astype({"road_label": "str", "chainage_from_km": float, "chainage_to_km": float})
+    return pd.DataFrame(
+        {
+            "road_label": main["corridor_id"].map(labels).astype("str"),
+            "chainage_from_km": main["chainage_from_km"].astype("float64"),
+            "chainage_to_km": main["chainage_to_km"].astype("float64"),
+        }
+    )
 
 
 def name_hotspots(hotspots: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> gpd.GeoDataFrame:

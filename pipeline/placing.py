@@ -119,6 +119,6 @@ def explain_missing_place(placed: pd.DataFrame) -> pd.Series:
     The values themselves are left to `place_note`, so that reasons can be counted.
     """
     reason = placed["unplaced_reason"]
-    note = placed["place_note"].str.split(": ").str[0]
+    note = placed["place_note"].astype("str").str.replace(r": .*", "", regex=True)
     is_explained = reason.eq("no coordinates") & note.notna()
     return reason.mask(is_explained, "no coordinates: " + note)

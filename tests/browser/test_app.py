@@ -119,7 +119,7 @@ def test_downloaded_map_opens_with_the_network_off(open_page, browser, tmp_path)
         offline.locator(ROADS).first.wait_for(timeout=20_000)
         # 3 roads cross the surroundings, then the hotspot and its 20 crashes
         assert offline.locator(ROADS).count() >= 22
-        for words in ("SYNTHETIC", "OpenStreetMap contributors", "none reported", "20 crashes"):
+        for words in ("SYNTHETIC", "Roads invented", "none reported", "20 crashes"):
             assert offline.get_by_text(words).first.is_visible()
         assert offline.locator(".leaflet-control-scale-line").is_visible()
         assert [url for url in watch.requests if not url.startswith(("file:", "data:"))] == []

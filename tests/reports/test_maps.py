@@ -107,12 +107,16 @@ def test_synthetic_is_said_when_it_is_so(draw, is_synthetic):
 
 def test_map_has_legend_scale_north_source_period_and_khmer(draw):
     page = render_standalone_html(draw())
-    for words in ("none reported", "10 or more", "L.control.scale", "OpenStreetMap contributors"):
+    for words in ("none reported", "10 or more", "L.control.scale", "Roads invented"):
         assert words in page
     assert "in 2021" in page
     assert "អង្គស្នួល" in page or "\\u17a2" in page
     assert "12 crashes" in page
     assert "no crash reported" in page
+
+
+def test_real_roads_are_credited(draw):
+    assert "OpenStreetMap contributors" in render_standalone_html(draw(is_synthetic=False))
 
 
 def test_crash_without_a_place_is_not_drawn(draw):
@@ -150,14 +154,20 @@ def test_darkest_colour_is_kept_for_the_worst():
 def test_style_puts_each_site_in_one_class():
     counts = {"S1": 1, "S2": 4, "S3": 4, "S4": 0, "S5": 50}
     style = build_map_style(
-        "http://h/{z}/{x}/{y}", zooms=range(6, 15), classes=FEW, n_crashes_by_site=counts
+        "http://h/{z}/{x}/{y}",
+        zooms=range(6, 15),
+        classes=FEW,
+        attribution="x",
+        n_crashes_by_site=counts,
     )
     match = next(x for x in style["layers"] if x["id"] == "segments-crashes")["filter"][1]
     assert match == ["match", ["get", "site_id"], ["S1"], 1, ["S2", "S3"], 3, ["S5"], 5, 0]
 
 
 def test_style_reads_counts_from_the_tiles_without_a_filter():
-    style = build_map_style("http://h/{z}/{x}/{y}", zooms=range(6, 15), classes=FEW)
+    style = build_map_style(
+        "http://h/{z}/{x}/{y}", zooms=range(6, 15), classes=FEW, attribution="x"
+    )
     step = next(x for x in style["layers"] if x["id"] == "segments-crashes")["filter"][1]
     assert step[0] == "step"
     assert step[3:] == [v for i, c in enumerate(FEW, 1) for v in (c.at_least, i)]
