@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 __all__ = [
-    "ATTRIBUTION",
     "HOTSPOT_COLOUR",
     "NO_CRASH_COLOUR",
     "SELECTED_COLOUR",
@@ -23,9 +22,9 @@ __all__ = [
     "build_map_style",
     "choose_count_classes",
     "find_count_class",
+    "write_attribution",
 ]
 
-ATTRIBUTION = "© OpenStreetMap contributors"
 BACKGROUND = "#f6f7f9"
 NO_CRASH_COLOUR = "#bcc4cf"
 HOTSPOT_COLOUR = "#1f4fd1"
@@ -56,6 +55,11 @@ LADDERS = (
     (1, 50, 100, 250, 500),
 )
 MAX_TOP_SHARE = 0.05
+
+
+def write_attribution(*, is_synthetic: bool) -> str:
+    """Say whose roads these are; invented roads are nobody's."""
+    return "Roads invented (SYNTHETIC)" if is_synthetic else "Roads © OpenStreetMap contributors"
 
 
 def choose_count_classes(n_crashes: npt.ArrayLike) -> tuple[CountClass, ...]:
@@ -97,6 +101,7 @@ def build_map_style(
     *,
     zooms: range,
     classes: Sequence[CountClass],
+    attribution: str,
     n_crashes_by_site: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Return a MapLibre style (version 8) that asks no other host for anything.
@@ -110,6 +115,8 @@ def build_map_style(
         Zooms that the tiles hold.
     classes
         Classes of the legend, from `choose_count_classes`.
+    attribution
+        Whose roads these are, from `write_attribution`.
     n_crashes_by_site
         Crashes that pass the reader's filters, by `site_id`; sites that are missing have
         none. Without it, the counts written in the tiles are shown.
@@ -124,7 +131,7 @@ def build_map_style(
         "tiles": [tiles_url],
         "minzoom": zooms.start,
         "maxzoom": zooms.stop - 1,
-        "attribution": ATTRIBUTION,
+        "attribution": attribution,
     }
     count_class = _class_expression(n_crashes_by_site, classes)
     colour = _by_class(count_class, [step.colour for step in classes], NO_CRASH_COLOUR)

@@ -22,11 +22,11 @@ from xstatic.pkg import jquery, leaflet
 
 from core.errors import InputError
 from reports.map_style import (
-    ATTRIBUTION,
     HOTSPOT_COLOUR,
     NO_CRASH_COLOUR,
     CountClass,
     find_count_class,
+    write_attribution,
 )
 
 __all__ = ["ASSETS_ADDRESS", "render_hotspot_map", "render_page_html", "render_standalone_html"]
@@ -180,7 +180,13 @@ def render_hotspot_map(
     ).add_to(drawn)
     _add_crashes(drawn, crashes)
     _add_places(drawn, places)
-    _add_boxes(drawn, hotspot, period, _write_legend(classes), is_synthetic)
+    _add_boxes(
+        drawn,
+        hotspot,
+        period,
+        _write_legend(classes, write_attribution(is_synthetic=is_synthetic)),
+        is_synthetic,
+    )
     drawn.fit_bounds([[south, west], [north, east]], padding=(60, 60), max_zoom=17)
     return drawn
 
@@ -314,7 +320,7 @@ def _drop_shapeless(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return frame[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
 
 
-def _write_legend(classes: Sequence[CountClass]) -> str:
+def _write_legend(classes: Sequence[CountClass], attribution: str) -> str:
     """Explain lines and dots; it can be folded away on a small screen."""
     lines = "".join(
         [
@@ -327,7 +333,7 @@ def _write_legend(classes: Sequence[CountClass]) -> str:
     )
     return (
         f"<details open><summary>Crashes on one stretch of road</summary>{lines}</details>"
-        f'<p class="sc-note">Roads {ATTRIBUTION}</p>'
+        f'<p class="sc-note">{attribution}</p>'
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 from typing import Any
 
@@ -49,7 +50,12 @@ def hotspot_page(shown: Shown) -> None:
     st.page_link(
         st.session_state["pages"]["hotspots"], label="All hotspots", icon=":material/arrow_back:"
     )
+    _show_khmer(shown, hotspot)
     st.write(describe_certainty(hotspot, period))
+    st.caption(
+        "The interval counts chance at a place as if it had been named beforehand. This one was "
+        "picked because it came out high, so the true ratio is likely lower."
+    )
     _show_figures(hotspot)
     crashes = load_crashes(shown)
     own = crashes[crashes["hotspot_id"] == wanted]
@@ -61,6 +67,19 @@ def hotspot_page(shown: Shown) -> None:
         _show_road_users(hotspot)
     _show_hours(hotspot, period)
     _show_crashes(own)
+
+
+def _show_khmer(shown: Shown, hotspot: dict[str, Any]) -> None:
+    """Write the names of the road and of the place near it in Khmer, where they are mapped."""
+    lixels = load_run_table(shown, "lixels", ("segment_id", "hotspot_id"))
+    own = lixels.loc[lixels["hotspot_id"] == hotspot["hotspot_id"], "segment_id"]
+    roads = load_run_table(shown, "segments", ("segment_id", "name_km"))
+    places = load_run_table(shown, "places", ("name", "name_km"))
+    road = roads.loc[roads["segment_id"].isin(own), "name_km"].dropna().unique()
+    near = places.loc[places["name"] == hotspot["near_place"], "name_km"].dropna().unique()
+    if len(road) or len(near):
+        words = [*road[:2], *near[:1]]
+        st.html(f'<p class="sc-sub" lang="km">{html.escape(" · ".join(words))}</p>')
 
 
 def _show_figures(hotspot: dict[str, Any]) -> None:

@@ -9,7 +9,9 @@ import geopandas as gpd
 import pandas as pd
 import streamlit as st
 
+from core.errors import SafeCommuteError
 from core.vocabulary import RoadUser
+from pipeline.tiles import open_run_tiles
 from ui.explorer_map import HOTSPOT_LAYER, MapView, build_deck, find_view, pick_places
 from ui.filters import CrashFilter, count_by, filter_crashes
 from ui.layout import escape_markdown, is_phone, page_of_run, show_heading, show_legend
@@ -38,7 +40,7 @@ def hotspots_page(shown: Shown) -> None:
     left, right = st.columns(2, gap="medium")
     with left:
         _show_map(shown, hotspots, matching, selected, chosen)
-        show_legend(_period_words(shown, chosen), choose_classes(shown.path))
+        show_legend(shown, _period_words(shown, chosen), choose_classes(shown.path))
     with right:
         _show_table(table, selected, chosen)
         _show_selected(shown, hotspots, selected)
@@ -154,6 +156,10 @@ def _show_map(
     selected: str | None,
     chosen: CrashFilter,
 ) -> None:
+    try:
+        open_run_tiles(shown.path)
+    except SafeCommuteError as error:
+        st.warning(f"The roads cannot be drawn: {error}", icon=":material/warning:")
     places = pick_places(load_run_table(shown, "places"))
     deck = build_deck(
         shown,
@@ -233,14 +239,14 @@ def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter) 
         selection_mode="single-row",
         selection_default={"selection": {"rows": rows, "columns": [], "cells": []}},
         column_config={
-            "Rank": st.column_config.NumberColumn(width=48),
-            "Hotspot": st.column_config.TextColumn(width=200),
-            "Crashes": st.column_config.NumberColumn(width=65, help=counted),
-            "Fatal or serious": st.column_config.NumberColumn("Killed, serious", width=95),
+            "Rank": st.column_config.NumberColumn(width=42),
+            "Hotspot": st.column_config.TextColumn(width=262),
+            "Crashes": st.column_config.NumberColumn(width=62, help=counted),
+            "Fatal or serious": st.column_config.NumberColumn("Fatal, serious", width=85),
             "Times average": st.column_config.NumberColumn(
-                "Ratio", width=55, format="%.1f", help=ratio
+                "Ratio", width=48, format="%.1f", help=ratio
             ),
-            "95% interval": st.column_config.TextColumn(width=95, help=interval),
+            "95% interval": st.column_config.TextColumn(width=88, help=interval),
         },
         alt="Hotspots by rank",
     )

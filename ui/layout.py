@@ -10,7 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import SafeCommuteError
-from reports.map_style import ATTRIBUTION, HOTSPOT_COLOUR, NO_CRASH_COLOUR, CountClass
+from reports.map_style import HOTSPOT_COLOUR, NO_CRASH_COLOUR, CountClass, write_attribution
 from ui.explorer_map import N_NUMBERED
 from ui.state import Shown, require_run
 from ui.words import describe_period
@@ -103,8 +103,9 @@ def is_phone() -> bool:
     return "Mobi" in st.context.headers.get("User-Agent", "")
 
 
-def show_legend(period: str, classes: Sequence[CountClass]) -> None:
+def show_legend(shown: Shown, period: str, classes: Sequence[CountClass]) -> None:
     """Explain the colours of the map."""
+    source = write_attribution(is_synthetic=shown.is_synthetic)
     steps = "".join(
         f'<span><i style="border-top:{step.width_px + 1:.0f}px solid {step.colour}"></i>'
         f"{step.label}</span>"
@@ -115,7 +116,7 @@ def show_legend(period: str, classes: Sequence[CountClass]) -> None:
         f'<span><i style="border-top:2px solid {NO_CRASH_COLOUR}"></i>none reported</span>{steps}'
         f'<span><i style="border-top:10px solid {HOTSPOT_COLOUR};opacity:.45"></i>hotspot, '
         f"the worst {N_NUMBERED} with their rank</span>"
-        f"<span>{html.escape(period)} · north is up · roads {ATTRIBUTION}</span></div>"
+        f"<span>{html.escape(period)} · north is up · {source}</span></div>"
     )
 
 

@@ -61,7 +61,7 @@ def _show_worst(shown: Shown) -> None:
     period = describe_period(shown.manifest.get("period"))
     st.caption(
         f"Ranked by crashes beyond what roads of the same kind had on average, {period}. "
-        "The interval holds the true ratio in 95 of 100 such cases."
+        "In brackets the 95% interval."
     )
     table = pd.DataFrame(
         {
@@ -98,6 +98,10 @@ def _show_certainty(shown: Shown) -> None:
             f"Hotspots are chosen so that at most {float(fdr):.0%} of the stretches that stand "
             "out are expected to do so by chance."
         )
+    lines.append(
+        "The intervals count chance at a place as if it had been named beforehand. These places "
+        "were picked because they came out worst, so their true ratios are likely lower."
+    )
     lines.append(
         "Only crashes that were reported can be seen: a road without reports is not a safe road. "
         "Traffic is not known here, so a busy road shows more crashes than a quiet one of its kind."

@@ -15,9 +15,14 @@ from starlette.routing import Route
 from xstatic.pkg import jquery, leaflet
 
 from core.errors import SafeCommuteError
-from pipeline.runs import find_run, list_areas, load_table
+from pipeline.runs import find_run, list_areas, load_manifest, load_table
 from pipeline.tiles import open_run_tiles
-from reports.map_style import CountClass, build_map_style, choose_count_classes
+from reports.map_style import (
+    CountClass,
+    build_map_style,
+    choose_count_classes,
+    write_attribution,
+)
 from ui.filters import CrashFilter, count_by, filter_crashes
 from ui.state import find_home
 
@@ -106,6 +111,9 @@ def answer_style(request: Request) -> Response:
         chosen = CrashFilter.from_query(request.query_params)
         zooms = open_run_tiles(path).zooms
         counts = count_crashes(path, chosen) if chosen.is_active else None
+        classes = choose_classes(path)
+        is_synthetic = bool(load_manifest(path).get("is_synthetic"))
+        attribution = write_attribution(is_synthetic=is_synthetic)
     except SafeCommuteError:
         return not_found()
     if not HOST_PATTERN.fullmatch(host):
@@ -114,7 +122,8 @@ def answer_style(request: Request) -> Response:
     style: dict[str, Any] = build_map_style(
         base + "/{z}/{x}/{y}.mvt",
         zooms=zooms,
-        classes=choose_classes(path),
+        classes=classes,
+        attribution=attribution,
         n_crashes_by_site=counts,
     )
     return JSONResponse(style, headers={"cache-control": "private, max-age=3600", "vary": "Host"})

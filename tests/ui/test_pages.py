@@ -126,6 +126,19 @@ def test_run_without_hotspots_is_a_result(open_page, broken_home, page):
     assert not app.error
 
 
+def test_damaged_tiles_are_said_and_the_table_stays(open_page, broken_home):
+    home, run = broken_home
+    (run / "tiles.pmtiles").write_bytes(b"not tiles")
+    app = open_page("hotspots", home)
+    assert not app.exception
+    assert "roads cannot be drawn" in app.warning[0].value
+    assert len(app.dataframe[0].value) == 3
+
+
+def test_khmer_names_stand_beside_the_english(open_page, tiny_home):
+    assert "ផ្លូវជាតិលេខ៤ · អង្គស្នួល" in words_of(open_page("hotspot", tiny_home, hotspot="H1"))
+
+
 def test_pointer_to_a_run_that_is_gone_is_no_run(open_page, broken_home):
     home, _ = broken_home
     publish(home, "tiny", "20250101T000000Z-00000000")
