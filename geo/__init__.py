@@ -1,0 +1,1 @@
+"""Where things are: coordinates, OpenStreetMap, networks, placement, lixels, tiles."""

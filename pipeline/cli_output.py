@@ -42,7 +42,7 @@ def echo_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
 
 def make_progress() -> Progress:
     """Return a progress bar on standard error; silent where no person watches."""
-    bar: tqdm[None] = tqdm(
+    bar: tqdm[Any] = tqdm(
         total=0,
         delay=SECONDS_BEFORE_BAR,
         disable=not sys.stderr.isatty(),

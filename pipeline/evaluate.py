@@ -79,7 +79,7 @@ def evaluate_intervention(
         known = interventions["intervention_id"].tolist()
         hint = f"import it with `safecommute import intervention FILE --area {key}`."
         raise MissingDataError.no_such("intervention", intervention_id, known, hint)
-    record: dict[str, Any] = found.iloc[0].to_dict()
+    record = {str(field): value for field, value in found.iloc[0].items()}
     is_published = pd.notna(record["published_before"]) and pd.notna(record["published_after"])
     table = tabulate_published(record) if is_published else count_crashes(workspace, key, record)
     if table["observed_before"].sum() == 0:

@@ -106,15 +106,16 @@ def find_commonest(lixels: pd.DataFrame, column: str, numbers: np.ndarray) -> pd
     counts = lixels.groupby(["number", column]).size().rename("n").reset_index()
     counts = counts.sort_values(["number", "n", column], ascending=[True, False, True])
     first = counts.drop_duplicates("number").set_index("number")[column]
-    return first.reindex(numbers).astype("str")
+    commonest: pd.Series = first.reindex(numbers).astype("str")
+    return commonest
 
 
 def profile_crashes(inside: pd.DataFrame, numbers: np.ndarray) -> pd.DataFrame:
     """Count who was involved and when, for each hotspot number."""
     inside = inside[inside["number"].notna()].astype({"number": "int64"})
     words = inside.set_index("number")["road_users"].dropna().str.split(";").explode()
-    words = words[words != ""].rename("word").reset_index()
-    by_word = words.groupby(["number", "word"]).size().rename("n").reset_index()
+    named = words[words != ""].rename("word").reset_index()
+    by_word = named.groupby(["number", "word"]).size().rename("n").reset_index()
     by_word = by_word.sort_values(["number", "n", "word"], ascending=[True, False, True])
     users: dict[int, dict[str, int]] = {int(number): {} for number in numbers}
     for number, word, n in by_word.itertuples(index=False, name=None):

@@ -74,7 +74,14 @@ def place(
     }
 
     def build(folder: Path) -> None:
-        placed = place_crashes(crashes, frame.segments, frame.network.intersections, **options)
+        placed = place_crashes(
+            crashes,
+            frame.segments,
+            frame.network.intersections,
+            max_distance_m=settings.snap_max_distance_m,
+            intersection_radius_m=settings.intersection_radius_m,
+            ambiguity_margin_m=settings.ambiguity_margin_m,
+        )
         placed["unplaced_reason"] = explain_missing_place(placed)
         on_road = placed["segment_id"].notna()
         lixel_id = pd.Series(pd.NA, index=placed.index, dtype="Int64")

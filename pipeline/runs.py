@@ -161,10 +161,11 @@ def load_table(run_path: Path, name: str, columns: list[str] | None = None) -> p
     path = run_path / f"{name}.parquet"
     if name not in RUN_TABLES or not path.is_file():
         raise MissingDataError.no_such("table", name, RUN_TABLES, "publish a complete run.")
+    is_plain = columns is not None and "geometry" not in columns
+    read = pd.read_parquet if is_plain else gpd.read_parquet
     try:
-        if columns is not None and "geometry" not in columns:
-            return pd.read_parquet(path, columns=columns)
-        return gpd.read_parquet(path, columns=columns)
+        frame: pd.DataFrame = read(path, columns=columns)
     except (OSError, ValueError) as error:
         message = f"{path}: cannot be read: {error}; run the area again."
         raise MissingDataError(message) from error
+    return frame

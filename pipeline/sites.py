@@ -48,7 +48,9 @@ def count_severities(
     counts.insert(0, "n_crashes", table.sum(axis=1))
     counts["n_ksi_crashes"] = table[KSI].sum(axis=1)
     weights = {SEVERITY_COLUMNS[word]: weight for word, weight in epdo_weights.items()}
-    counts["epdo_score"] = compute_epdo(counts[list(SEVERITY_COLUMNS.values())], weights)
+    counts["epdo_score"] = compute_epdo(
+        {name: counts[name].to_numpy() for name in weights}, weights
+    )
     return counts
 
 

@@ -26,8 +26,8 @@ def evaluate(context: Context, *, key: str, intervention_id: str, as_json: bool)
         echo_json(result)
         return
     click.echo(result["claim"])
-    for warning in result["warnings"]:
-        click.echo(f"- {warning}")
+    for sentence in [*result["warnings"], *result["illustrations"]]:
+        click.echo(f"- {sentence}")
 
 
 @click.command()
