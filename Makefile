@@ -26,6 +26,9 @@ lint: .venv/.synced ## style, types, import contracts
 bench: .venv/.synced ## measured beside peers; needs the real data, see benchmarks/README.md
 	$(RUN) python -m benchmarks
 
+docs: .venv/.synced ## the documentation as a site in site/; warnings are errors
+	$(RUN) mkdocs build --quiet --strict
+
 sample: .venv/.synced ## write the synthetic sample again, byte for byte
 	$(RUN) python -m sample --out data
 

@@ -20,6 +20,7 @@ __all__ = ["place", "select_period"]
 
 PLACING_VERSION = 2  # raise it when the same inputs give other places
 EXPECTED_PLACED_SHARE = 0.8
+OUTSIDE = "outside the study area"
 LONG_GAP_MONTHS = 12
 
 
@@ -105,17 +106,18 @@ def place(
             reason="; ".join(f"{n} {reason}" for reason, n in reasons.items()),
             cached=step.is_cached,
         )
-    share = 1 - len(unplaced) / len(placed)
     if len(unplaced) == len(placed):
         message = (
             f"crash records: none of {len(placed)} could be placed on the network "
             f"({counts['reason']}); check that the area and the crashes belong together."
         )
         raise NotEnoughDataError(message)
+    n_inside = len(placed) - int(reasons.get(OUTSIDE, 0))
+    share = (len(placed) - len(unplaced)) / n_inside
     if share < EXPECTED_PLACED_SHARE:
         account.warnings.append(
-            f"Only {share:.0%} of the crashes could be placed on the network; "
-            "what the map shows is incomplete. See the list of unplaced crashes."
+            f"Only {share:.0%} of the crashes within the study area could be placed on a road; "
+            "what the map shows is incomplete. See the list of crashes not placed."
         )
     return placed
 
