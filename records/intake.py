@@ -111,44 +111,32 @@ def import_file(
     ConfigError
         If the database or the list of refused rows cannot be written.
     """
-    spec = find_kind(kind)
     path = Path(path)
-    mapping = _require_mapping(mapping, kind, area)
-    table = open_table(
-        path,
-        encoding=mapping.encoding,
-        separator=mapping.separator,
-        keep_crs="crs" in mapping.model_fields_set,
-    )
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    today = pd.Timestamp(now)
-    plan = build_plan(spec, mapping, table.columns, table=path.name, today=today)
+    table, plan = _open(path, kind, _require_mapping(mapping, kind, area), now)
     sha256 = _compute_checksum(path)
-    logger.info("%s: %s, %d columns", path.name, table.description, len(table.columns))
     name = f"{path.stem}.{sha256[:8]}.rejects.csv"
     with (
         RejectsFile(rejects_dir, name, table.columns) as rejects,
         database.writing(keep=not dry_run) as connection,
     ):
-        batch_of = {
+        described = {
             "kind": kind,
             "area": area,
             "file_name": path.name,
             "file_sha256": sha256,
-            "mapping": mapping.name,
-            "notes": mapping.notes,
+            "mapping": plan.mapping.name,
+            "notes": plan.mapping.notes,
             "imported_by": imported_by,
             "imported_at": now,
         }
-        inserted = connection.execute(sa.insert(IMPORTS), batch_of).inserted_primary_key
+        inserted = connection.execute(sa.insert(IMPORTS), described).inserted_primary_key
         import_id = int(inserted[0]) if inserted else 0
-        storing = Storing(connection, spec, area, import_id, imported_by, now, plan.given)
+        storing = Storing(connection, plan.kind, area, import_id, imported_by, now, plan.given)
         outcome = _Outcome()
         for batch in _read(table, progress, path.name):
             outcome.take(batch, plan, storing, rejects)
         storing.finish()
-        if outcome.n_read == 0:
-            raise TableError.empty(path.name)
         report = outcome.report(storing, plan, path, None if dry_run else import_id)
         _record_counts(connection, import_id, report)
         rejects_file = rejects.keep()
@@ -156,7 +144,22 @@ def import_file(
     return replace(report, rejects_file=rejects_file)
 
 
+def _open(path: Path, kind: str, mapping: Mapping, now: datetime) -> tuple[RawTable, Plan]:
+    """Open a file and find the columns of the fields in it."""
+    table = open_table(
+        path,
+        encoding=mapping.encoding,
+        separator=mapping.separator,
+        keep_crs="crs" in mapping.model_fields_set,
+    )
+    today = pd.Timestamp(now)
+    plan = build_plan(find_kind(kind), mapping, table.columns, table=path.name, today=today)
+    logger.info("%s: %s, %d columns", path.name, table.description, len(table.columns))
+    return table, plan
+
+
 def _require_mapping(mapping: Mapping | None, kind: str, area: str) -> Mapping:
+    find_kind(kind)
     if not area.strip():
         message = "area: is empty; name the study area the records belong to."
         raise InputError(message)
@@ -219,6 +222,8 @@ class _Outcome:
         self, storing: Storing, plan: Plan, path: Path, import_id: int | None
     ) -> ImportReport:
         """Return the report; the account must balance."""
+        if self.n_read == 0:
+            raise TableError.empty(path.name)
         counts = {name: storing.counts[name] for name in OUTCOMES[:-1]}
         counts["rejected"] = sum(self.reasons.values())
         if sum(counts.values()) != self.n_read:
