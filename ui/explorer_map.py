@@ -136,7 +136,7 @@ def _hotspot_layers(
         common = {
             "hotspot_id": row.hotspot_id,
             "label": f"{row.rank}. {row.name}\n{n} crash{'' if n == 1 else 'es'}",
-            "color": [*rgb, 190 if is_selected else 80],
+            "color": [*rgb, 140 if is_selected else 80],
         }
         shape = shapely.line_merge(row.geometry)
         parts = shape.geoms if hasattr(shape, "geoms") else [shape]

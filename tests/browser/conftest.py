@@ -92,13 +92,17 @@ class Watch:
         self.requests, self.failed, self.errors = [], [], []
         self.n_bytes = self.n_tiles = 0
         page.on("request", lambda request: self.requests.append(request.url))
-        page.on("requestfailed", lambda request: self.failed.append(request.url))
+        page.on("requestfailed", self._take_failure)
         page.on("response", self._take_response)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", self._take_console)
         session = page.context.new_cdp_session(page)
         session.send("Network.enable")
         session.on("Network.loadingFinished", self._take_bytes)
+
+    def _take_failure(self, request):
+        if request.failure != "net::ERR_ABORTED":  # given up on leaving the page
+            self.failed.append(f"{request.url}: {request.failure}")
 
     def _take_response(self, response):
         self.n_tiles += response.url.endswith(".mvt") and response.status == 200

@@ -22,19 +22,22 @@ def wait_for_map(page):
     page.wait_for_timeout(2_000)
 
 
-@pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_page_draws_and_asks_no_other_host(open_page, path, screen):
-    page, watch = open_page(path, **screen)
-    assert page.locator("h1").count() == 1
-    assert page.get_by_text("SYNTHETIC").first.is_visible()
-    if path.startswith("/hotspot"):
-        page.wait_for_timeout(2_000)
+def test_pages_draw_and_ask_no_other_host(open_page, app_address, screen):
+    page, watch = open_page(PAGES[0], **screen)
+    for path in PAGES:
+        page.goto(app_address + path)
+        page.wait_for_selector("h1")
+        wait_until_still(page)
+        assert page.locator("h1").count() == 1, path
+        assert page.get_by_text("SYNTHETIC").first.is_visible(), path
+        if path.startswith("/hotspot"):
+            page.wait_for_timeout(2_000)
+        overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        assert page.evaluate(overflow) <= 0, f"{path} scrolls sideways"
     assert watch.find_foreign() == []
     assert watch.failed == []
     assert watch.errors == []
-    overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-    assert page.evaluate(overflow) <= 0, "the page scrolls sideways"
 
 
 def test_explorer_shows_tiles_within_the_budget(open_page):
