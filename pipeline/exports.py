@@ -1,36 +1,79 @@
 """A run for other programs: a styled GeoPackage, GeoParquet, CSV, each with its dictionary.
 
-No export names a worker, a narrative, a source's own number of a crash, or the factory a
-crash is linked to: a factory, a place and a time together could point at a person.
+What leaves, and what does not
+    Of a crash only `CRASH_COLUMNS` leave: no narrative, no number that leads back to the
+    source's own file, no village, no linked factory, not even whether a worker was on the way
+    to work. Exact place and time, that flag and a factory next door would together point at a
+    person. Hotspots say how many were on their way to work, from `MIN_PERSONS` upwards. Of a
+    factory only its name, workers, province and place leave.
+
+Nothing is dropped
+    `crashes` are those that have a site, `unplaced_crashes` (a table without shapes) all the
+    others with the reason, in every format; together they are the run's crashes. Sites and
+    hotspots keep every row. A column that the dictionary does not describe stays behind and
+    is named in the log.
 """
 
 from __future__ import annotations
 
-import csv
+import logging
 import tempfile
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from core.errors import InputError, MissingDataError
-from geo.vector_io import write_layer
+from core.errors import DataSourceError, InputError, MissingDataError
 from pipeline.areas import load_area
 from pipeline.paths import DATA_FOLDER
 from pipeline.runs import find_published_run, find_run, load_manifest, load_table
 from pipeline.workspace import Workspace
 from reports.qgis import write_styles
 
-__all__ = ["EXPORT_FORMATS", "export_run", "load_dictionary"]
+__all__ = [
+    "CRASH_COLUMNS",
+    "EXPORT_FORMATS",
+    "PRIVATE_COLUMNS",
+    "export_run",
+    "load_dictionary",
+    "read_layers",
+]
+
+logger = logging.getLogger(__name__)
 
 EXPORT_FORMATS = ("gpkg", "parquet", "csv")
 SUFFIXES = {"gpkg": ".gpkg", "parquet": ".parquet", "csv": ".csv"}
 PRIVATE_COLUMNS = (
-    *("crash_id", "source_id", "narrative", "factory_id", "village", "import_id"),
-    *("row_number", "is_location_corrected"),
+    *("crash_id", "source_id", "narrative", "factory_id", "village", "is_worker_commute"),
+    *("place_note", "import_id", "row_number", "record_id", "is_location_corrected"),
 )
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+CRASH_COLUMNS = (
+    *("source", "occurred_at", "has_time", "lon", "lat", "road_name", "district", "province"),
+    *("severity", "n_killed", "n_serious", "n_slight", "n_vehicles", "road_users", "light"),
+    *("is_dark", "collision_type", "site_id", "site_type", "segment_id", "intersection_id"),
+    *("offset_m", "snap_distance_m", "intersection_distance_m", "runner_up_site_id"),
+    *("runner_up_distance_m", "is_ambiguous", "location_quality"),
+)
+PLACED_ONLY = tuple(c for c in CRASH_COLUMNS[CRASH_COLUMNS.index("site_id") :])
+FACTORY_COLUMNS = ("name", "workers", "province", "is_pilot")
+HOTSPOT_FIRST = ["hotspot_id", "rank", "name", "road_class", "province", "district"]
+INTERNAL_COLUMNS = ("n_lixels",)
+SHAPES = {
+    "segments": "LineString",
+    "intersections": "Point",
+    "hotspots": "MultiLineString",
+    "crashes": "Point",
+    "factories": "Point",
+}
+MIN_PERSONS = 5  # fewer are not told apart from each other
+SYNTHETIC_NOTE = "SYNTHETIC: invented data"
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+WGS84_DECIMALS = 7  # about a centimetre
+
+Layers = dict[str, pd.DataFrame]
 
 
 def export_run(
@@ -41,11 +84,12 @@ def export_run(
     out: Path,
     run_id: str | None = None,
 ) -> list[Path]:
-    """Write the layers of a run: segments, intersections, hotspots, crashes.
+    """Write a run: segments, intersections, hotspots, crashes, factories, unplaced crashes.
 
     A GeoPackage holds all layers, their styles and the dictionary. For the other formats
     `out` names the first layer (segments); the others lie beside it, as
-    `NAME-hotspots.csv` and so on, with `NAME-dictionary.csv`.
+    `NAME-hotspots.csv` and so on, with `NAME-dictionary.csv`. GeoPackage and GeoParquet are
+    in the run's metric coordinate system; CSV has WGS84 `lon`, `lat` or `wkt`.
 
     Parameters
     ----------
@@ -61,35 +105,45 @@ def export_run(
     Returns
     -------
     list of Path
-        The files that were written.
+        The files that were written, each whole.
 
     Raises
     ------
     MissingDataError
         If nothing was published yet or there is no such run.
     InputError
-        If the suffix does not fit the format.
+        If there is no such format or the suffix does not fit it.
+    DataSourceError
+        If a file cannot be written.
     """
     load_area(workspace, key)
-    if out.suffix.lower() != SUFFIXES[file_format]:
-        message = f"{out}: a {file_format} file must end in {SUFFIXES[file_format]}; rename it."
-        raise InputError(message)
+    require_suffix(out, file_format)
     folder = find_run(workspace.home, key, run_id) if run_id else require_published(workspace, key)
     layers = read_layers(folder)
-    dictionary = describe_columns(layers)
-    is_synthetic = bool(load_manifest(folder)["is_synthetic"])
-    out.parent.mkdir(parents=True, exist_ok=True)
     if file_format == "gpkg":
-        write_geopackage(layers, dictionary, out, is_synthetic=is_synthetic)
-        return [out]
+        is_synthetic = bool(load_manifest(folder)["is_synthetic"])
+        write = partial(write_geopackage, layers=layers, is_synthetic=is_synthetic)
+        return [write_whole(out, write)]
+    if file_format == "csv":
+        layers = {name: make_cells_safe(make_table(layer, name)) for name, layer in layers.items()}
     written = []
     for position, (name, layer) in enumerate(layers.items()):
         path = out if position == 0 else out.with_name(f"{out.stem}-{name}{out.suffix}")
-        write_layer(make_cells_safe(layer) if file_format == "csv" else layer, path)
-        written.append(path)
+        written.append(write_whole(path, choose_writer(layer, file_format)))
     path = out.with_name(f"{out.stem}-dictionary.csv")
-    dictionary.to_csv(path, index=False, quoting=csv.QUOTE_MINIMAL)
-    return [*written, path]
+    return [*written, write_whole(path, choose_writer(describe_columns(layers), "csv"))]
+
+
+def require_suffix(out: Path, file_format: str) -> None:
+    """Refuse a format that is not known, or a file name that belongs to another one."""
+    if file_format not in SUFFIXES:
+        message = f"format {file_format!r} is not known; use one of: {', '.join(EXPORT_FORMATS)}."
+        raise InputError(message)
+    suffix = SUFFIXES[file_format]
+    if out.suffix.lower() != suffix:
+        name = out.with_suffix(suffix).name
+        message = f"{out}: a {file_format} file must end in {suffix}; call it {name}."
+        raise InputError(message)
 
 
 def require_published(workspace: Workspace, key: str) -> Path:
@@ -101,26 +155,64 @@ def require_published(workspace: Workspace, key: str) -> Path:
     return folder
 
 
-def read_layers(folder: Path) -> dict[str, gpd.GeoDataFrame]:
-    """Return the layers of an export; every row carries SYNTHETIC when the run is."""
-    sites = gpd.GeoDataFrame(load_table(folder, "sites"))
-    segments = gpd.GeoDataFrame(load_table(folder, "segments"))
-    crashes = gpd.GeoDataFrame(load_table(folder, "crashes"))
-    attributes = segments.drop(
-        columns=["name", "road_class", "length_m", "province", "district", "geometry"]
-    ).assign(site_id="S" + segments["segment_id"].astype(str))
+def read_layers(folder: Path) -> Layers:
+    """Return what of a run may leave; every row says SYNTHETIC when the run is."""
+    sites = load_table(folder, "sites")
+    crashes = load_table(folder, "crashes")
+    factories = load_table(folder, "factories")
+    hotspots = load_table(folder, "hotspots")
     is_segment = sites["site_type"].eq("segment")
-    layers = {
-        "segments": sites[is_segment].merge(attributes, on="site_id", how="left"),
-        "intersections": sites[~is_segment].drop(columns=["length_m", "crashes_per_km_year"]),
-        "hotspots": gpd.GeoDataFrame(load_table(folder, "hotspots")),
-        "crashes": crashes.drop(columns=[c for c in PRIVATE_COLUMNS if c in crashes]),
+    is_placed = crashes["site_id"].notna()
+    kept = [column for column in CRASH_COLUMNS if column in crashes]
+    unplaced = [column for column in kept if column not in PLACED_ONLY]
+    first = [column for column in HOTSPOT_FIRST if column in hotspots]
+    layers: Layers = {
+        "segments": add_attributes(sites[is_segment], load_table(folder, "segments"), "S"),
+        "intersections": add_attributes(
+            sites[~is_segment].drop(columns=["length_m", "crashes_per_km_year"]),
+            load_table(folder, "intersections"),
+            "I",
+        ),
+        "hotspots": hide_few(hotspots[[*first, *hotspots.columns.drop(first)]]),
+        "crashes": crashes.loc[is_placed, [*kept, "geometry"]],
+        "factories": factories[[c for c in FACTORY_COLUMNS if c in factories] + ["geometry"]],
+        "unplaced_crashes": pd.DataFrame(crashes.loc[~is_placed, [*unplaced, "unplaced_reason"]]),
     }
-    note = "SYNTHETIC: invented data" if load_manifest(folder)["is_synthetic"] else ""
+    note = {"note": SYNTHETIC_NOTE} if load_manifest(folder)["is_synthetic"] else {}
     return {
-        name: gpd.GeoDataFrame(layer.assign(note=note) if note else layer).reset_index(drop=True)
+        name: keep_described(layer.assign(**note), name).reset_index(drop=True)
         for name, layer in layers.items()
     }
+
+
+def add_attributes(sites: pd.DataFrame, network: pd.DataFrame, letter: str) -> pd.DataFrame:
+    """Add to sites what the network knows of them; `S12` is segment 12, `I3` intersection 3."""
+    number = network["segment_id" if letter == "S" else "intersection_id"]
+    known = ["site_id", "name", "road_class", "length_m", "province", "district", "geometry"]
+    attributes = pd.DataFrame(network.drop(columns=known, errors="ignore"))
+    attributes["site_id"] = letter + number.astype("str")
+    return sites.merge(attributes, on="site_id", how="left", validate="one_to_one")
+
+
+def hide_few(hotspots: pd.DataFrame) -> pd.DataFrame:
+    """Return hotspots whose count of worker commutes is empty where it is 1 to 4."""
+    n_persons = hotspots["n_worker_commute"].astype("Int64")
+    return hotspots.assign(n_worker_commute=n_persons.mask(n_persons.between(1, MIN_PERSONS - 1)))
+
+
+def keep_described(layer: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Leave behind what is private or internal, and, with a warning, what nobody described."""
+    known = set(load_dictionary()["column"])
+    withheld = {*PRIVATE_COLUMNS, *INTERNAL_COLUMNS}
+    stray = [c for c in layer.columns if c not in known and c not in withheld]
+    if stray:
+        logger.warning(
+            "%s: %d column(s) are not exported, for data/dictionary.csv does not describe them: %s",
+            name,
+            len(stray),
+            ", ".join(stray),
+        )
+    return layer.drop(columns=[c for c in layer.columns if c in withheld or c in stray])
 
 
 def load_dictionary() -> pd.DataFrame:
@@ -128,7 +220,7 @@ def load_dictionary() -> pd.DataFrame:
     return pd.read_csv(DATA_FOLDER / "dictionary.csv", keep_default_na=False)
 
 
-def describe_columns(layers: dict[str, gpd.GeoDataFrame]) -> pd.DataFrame:
+def describe_columns(layers: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Return the dictionary of just these layers: `layer, column, type, unit, meaning`."""
     meanings = load_dictionary().set_index("column")
     rows = [
@@ -145,10 +237,24 @@ def describe_columns(layers: dict[str, gpd.GeoDataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def make_cells_safe(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+def make_table(layer: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return a layer as a plain table: `lon` and `lat` for points, `wkt` for lines (WGS84)."""
+    if not isinstance(layer, gpd.GeoDataFrame):
+        return layer
+    table = pd.DataFrame(layer.drop(columns="geometry"))
+    if "lon" in table:  # as reported
+        return table
+    shapes = layer.geometry.to_crs(4326)
+    if SHAPES[name] == "Point":
+        points = shapes.where(~shapes.is_empty)
+        return table.assign(lon=points.x.round(WGS84_DECIMALS), lat=points.y.round(WGS84_DECIMALS))
+    return table.assign(wkt=shapes.to_wkt(rounding_precision=WGS84_DECIMALS))
+
+
+def make_cells_safe(table: pd.DataFrame) -> pd.DataFrame:
     """Return text cells that no spreadsheet takes for a formula."""
-    safe = layer.copy()
-    for column in safe.columns.drop("geometry"):
+    safe = table.copy()
+    for column in safe.columns:
         if pd.api.types.is_string_dtype(safe[column]) or safe[column].dtype == object:
             text = safe[column].astype("str")
             is_formula = text.str.startswith(FORMULA_STARTS).fillna(value=False)
@@ -156,18 +262,50 @@ def make_cells_safe(layer: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return safe
 
 
-def write_geopackage(
-    layers: dict[str, gpd.GeoDataFrame],
-    dictionary: pd.DataFrame,
-    out: Path,
-    *,
-    is_synthetic: bool,
-) -> None:
-    """Write all layers with their QGIS styles; the file appears whole."""
-    with tempfile.TemporaryDirectory(dir=out.parent) as folder:
-        partial = Path(folder) / "export.gpkg"
-        for name, layer in layers.items():
-            located = layer[~layer.geometry.is_empty & layer.geometry.notna()]
-            pyogrio.write_dataframe(located, partial, layer=name, driver="GPKG")
-        write_styles(partial, dictionary, is_synthetic=is_synthetic)
-        partial.replace(out)
+def choose_writer(table: pd.DataFrame, file_format: str) -> Callable[[Path], None]:
+    """Return what writes one table; CSV starts with the mark by which Excel knows UTF-8."""
+    if file_format == "csv":
+        return lambda path: table.to_csv(path, index=False, encoding="utf-8-sig")
+    return lambda path: table.to_parquet(path, index=False)
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> Path:
+    """Write a file beside its place and move it there, so that it appears whole or not at all."""
+    if path.with_name(f"{path.name}-wal").exists():  # replacing it now would corrupt it
+        message = f"{path}: is open in another program (QGIS?); close it there and try again."
+        raise DataSourceError(message)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".export-") as folder:
+            part = Path(folder) / path.name
+            write(part)
+            part.replace(path)
+    except (OSError, RuntimeError) as error:  # GDAL's are RuntimeErrors
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        message = (
+            f"{path}: cannot be written: {reason.splitlines()[0]}; "
+            "choose a folder that you may write to and that has room."
+        )
+        raise DataSourceError(message) from error
+    return path
+
+
+def write_geopackage(path: Path, *, layers: Layers, is_synthetic: bool) -> None:
+    """Write all layers with their QGIS styles and the dictionary."""
+    description = f"{SYNTHETIC_NOTE}." if is_synthetic else ""
+    written: Layers = {}
+    for name, layer in layers.items():
+        written[name] = layer
+        if isinstance(layer, gpd.GeoDataFrame):
+            shapes = layer.geometry.where(~layer.geometry.is_empty)  # QGIS wants NULL, not EMPTY
+            written[name] = layer.set_geometry(shapes).rename_geometry("geom")
+        pyogrio.write_dataframe(
+            written[name],
+            path,
+            layer=name,
+            driver="GPKG",
+            geometry_type=SHAPES.get(name),
+            dataset_options={"VERSION": "1.2"},  # read by every QGIS 3 without a warning
+            layer_options={"IDENTIFIER": name, "DESCRIPTION": description},
+        )
+    write_styles(path, describe_columns(written), is_synthetic=is_synthetic)

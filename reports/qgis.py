@@ -12,14 +12,19 @@ import pandas as pd
 
 __all__ = ["write_styles"]
 
-# ColorBrewer YlOrRd: sequential, safe for the colour-blind, darker is worse.
+# ColorBrewer OrRd, as on our maps: safe for the colour-blind, darker and wider is worse.
+# Lower and upper end, label, colour (RGBA), width of a line [mm], diameter of a marker [mm].
 CLASSES = (
-    (0.0, 0.5, "0 crashes", "189,189,189,255", 0.2),
-    (0.5, 1.5, "1", "254,204,92,255", 0.5),
-    (1.5, 4.5, "2 to 4", "253,141,60,255", 0.8),
-    (4.5, 9.5, "5 to 9", "240,59,32,255", 1.1),
-    (9.5, 1e9, "10 or more", "189,0,38,255", 1.5),
+    (0.0, 0.5, "0 crashes", "188,196,207,255", 0.2, 0.5),
+    (0.5, 1.5, "1", "253,187,132,255", 0.6, 1.8),
+    (1.5, 4.5, "2 to 4", "252,141,89,255", 0.9, 2.2),
+    (4.5, 9.5, "5 to 9", "215,48,31,255", 1.2, 2.6),
+    (9.5, 1e9, "10 or more", "127,0,0,255", 1.6, 3.2),
 )
+HOTSPOT_HALO = ("31,79,209,110", 3.6)
+CRASH_DOT = ("37,37,37,150", 1.1)
+CRASHES_FROM_SCALE = 50_000  # farther out the dots would hide the roads' colours
+FACTORY_SQUARE = ("0,109,91,255", 3.0)
 STYLES_TABLE = """
 CREATE TABLE IF NOT EXISTS layer_styles (
     id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL,
@@ -44,11 +49,13 @@ VALUES (?, 'attributes', ?, ?)
 def write_styles(path: Path, dictionary: pd.DataFrame, *, is_synthetic: bool) -> None:
     """Add default styles and the data dictionary to a GeoPackage.
 
+    QGIS takes the style of each layer from the table `layer_styles` when it is opened.
+
     Parameters
     ----------
     path
-        A GeoPackage with the layers segments, intersections, hotspots, crashes (those
-        without a row may be absent).
+        A GeoPackage with any of the layers segments, intersections, hotspots, crashes,
+        factories; others are left without a style.
     dictionary
         `layer, column, type, unit, meaning`.
     is_synthetic
@@ -58,13 +65,19 @@ def write_styles(path: Path, dictionary: pd.DataFrame, *, is_synthetic: bool) ->
     styles = {
         "segments": (render_graduated("line"), "Crashes on each stretch of road"),
         "intersections": (render_graduated("marker"), "Crashes at each intersection"),
-        "hotspots": (render_single("line", "122,1,119,255", 2.2), "Significant hotspots"),
-        "crashes": (render_single("marker", "37,37,37,160", 1.4), "Reported crashes"),
+        "hotspots": (render_single("line", *HOTSPOT_HALO), "Significant hotspots"),
+        "crashes": (
+            render_single("marker", *CRASH_DOT, from_scale=CRASHES_FROM_SCALE),
+            f"Reported crashes; drawn from 1:{CRASHES_FROM_SCALE} inwards",
+        ),
+        "factories": (render_single("marker", *FACTORY_SQUARE, shape="square"), "Factories"),
     }
     with closing(sqlite3.connect(path)) as connection, connection:
         present = {
             row[0]: row[1]
-            for row in connection.execute("SELECT table_name, column_name FROM gpkg_geometry_columns")
+            for row in connection.execute(
+                "SELECT table_name, column_name FROM gpkg_geometry_columns"
+            )
         }
         connection.execute(STYLES_TABLE)
         for name, (qml, description) in styles.items():
@@ -90,15 +103,15 @@ def write_styles(path: Path, dictionary: pd.DataFrame, *, is_synthetic: bool) ->
 
 
 def render_graduated(kind: str) -> str:
-    """Return QML that colours by `n_crashes`."""
+    """Return QML that colours lines or markers by `n_crashes`; the worst are drawn on top."""
     ranges = "".join(
         f'<range lower="{low}" upper="{high}" symbol="{position}" label={quoteattr(label)} '
         'render="true"/>'
-        for position, (low, high, label, _, _) in enumerate(CLASSES)
+        for position, (low, high, label, *_) in enumerate(CLASSES)
     )
     symbols = "".join(
-        render_symbol(kind, str(position), color, width)
-        for position, (_, _, _, color, width) in enumerate(CLASSES)
+        render_symbol(kind, position, color, width if kind == "line" else diameter)
+        for position, (_, _, _, color, width, diameter) in enumerate(CLASSES)
     )
     return wrap(
         '<renderer-v2 type="graduatedSymbol" attr="n_crashes" graduatedMethod="GraduatedColor" '
@@ -107,21 +120,26 @@ def render_graduated(kind: str) -> str:
     )
 
 
-def render_single(kind: str, color: str, width: float) -> str:
-    """Return QML with one symbol for all."""
-    symbol = render_symbol(kind, "0", color, width)
+def render_single(
+    kind: str, color: str, size: float, *, shape: str = "circle", from_scale: int | None = None
+) -> str:
+    """Return QML with one symbol for all, drawn only nearer than 1:`from_scale` if given."""
+    symbol = render_symbol(kind, 0, color, size, shape=shape)
     return wrap(
-        f'<renderer-v2 type="singleSymbol" symbollevels="0" forceraster="0">'
-        f"<symbols>{symbol}</symbols></renderer-v2>"
+        '<renderer-v2 type="singleSymbol" symbollevels="0" forceraster="0">'
+        f"<symbols>{symbol}</symbols></renderer-v2>",
+        from_scale=from_scale,
     )
 
 
-def render_symbol(kind: str, name: str, color: str, width: float) -> str:
-    """Return one QGIS symbol: a line of a width, or a marker of a size [mm]."""
+def render_symbol(
+    kind: str, position: int, color: str, size: float, *, shape: str = "circle"
+) -> str:
+    """Return one QGIS symbol: a line of a width, or a marker of a diameter [mm]."""
     if kind == "line":
         options: Sequence[tuple[str, str]] = (
             ("line_color", color),
-            ("line_width", str(width)),
+            ("line_width", str(size)),
             ("line_width_unit", "MM"),
             ("capstyle", "round"),
             ("joinstyle", "round"),
@@ -130,9 +148,11 @@ def render_symbol(kind: str, name: str, color: str, width: float) -> str:
     else:
         options = (
             ("color", color),
-            ("name", "circle"),
-            ("outline_style", "no"),
-            ("size", str(width + 1)),
+            ("name", shape),
+            ("outline_style", "solid" if shape == "square" else "no"),
+            ("outline_color", "255,255,255,255"),
+            ("outline_width", "0.3"),
+            ("size", str(size)),
             ("size_unit", "MM"),
         )
         layer_class = "SimpleMarker"
@@ -140,15 +160,19 @@ def render_symbol(kind: str, name: str, color: str, width: float) -> str:
         f'<Option name="{key}" value={quoteattr(value)} type="QString"/>' for key, value in options
     )
     return (
-        f'<symbol name="{name}" type="{kind}" alpha="1" clip_to_extent="1" force_rhr="0">'
-        f'<layer class="{layer_class}" enabled="1" locked="0" pass="{name}">'
+        f'<symbol name="{position}" type="{kind}" alpha="1" clip_to_extent="1" force_rhr="0">'
+        f'<layer class="{layer_class}" enabled="1" locked="0" pass="{position}">'
         f'<Option type="Map">{body}</Option></layer></symbol>'
     )
 
 
-def wrap(renderer: str) -> str:
+def wrap(renderer: str, *, from_scale: int | None = None) -> str:
     """Return a whole QML document around a renderer."""
+    categories, visibility = "Symbology", ""
+    if from_scale is not None:  # QGIS calls the far end of the range minScale
+        categories += "|Rendering"
+        visibility = f' hasScaleBasedVisibilityFlag="1" minScale="{from_scale}" maxScale="0"'
     return (
         "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
-        f'<qgis version="3.22.0" styleCategories="Symbology">{renderer}</qgis>'
+        f'<qgis version="3.22.0" styleCategories="{categories}"{visibility}>{renderer}</qgis>'
     )
