@@ -9,6 +9,7 @@ import pandas as pd
 
 from core.errors import InputError, MissingDataError, NotEnoughDataError
 from core.units import DAYS_PER_YEAR
+from core.vocabulary import YesNoUnknown
 from models.before_after import evaluate
 from pipeline.areas import load_area
 from pipeline.paths import DATA_FOLDER
@@ -167,8 +168,11 @@ def describe_facts(
         n_factories=len(list_factories(record)) or None,
         months_before=known[0],
         months_after=known[1],
-        counted_by="factories",
+        counted_by=text_of(record, "counted_by") or "unknown",
         is_published_total=is_published,
+        published_claim=text_of(record, "published_claim") or None,
+        was_chosen_for_crashes=YesNoUnknown(record["was_chosen_for_crashes"]),
+        has_definition_changed=YesNoUnknown(record["has_definition_changed"]),
         is_synthetic=is_synthetic,
     )
 

@@ -11,7 +11,7 @@ from pipeline.areas import load_area
 from pipeline.workspace import Workspace
 from records.database import Database
 from records.intake import import_file
-from records.mapping import load_mapping
+from records.mapping import Mapping, load_mapping
 
 __all__ = ["KINDS", "import_records"]
 
@@ -25,10 +25,29 @@ def import_records(
     *,
     area: str,
     mapping: str | None = None,
+    source: str | None = None,
     dry_run: bool = False,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Import one file and return the account of its rows.
+
+    Parameters
+    ----------
+    workspace, area
+        Whose records.
+    kind
+        One of `KINDS`.
+    path
+        The file.
+    mapping
+        A mapping file, or the name of a ready one.
+    source
+        Who reports. Numbers of crashes and casualties are unique within a source, so two
+        factories that both count from 1 need a name each.
+    dry_run
+        Check everything, keep nothing.
+    progress
+        Told how far it has come.
 
     Returns
     -------
@@ -44,13 +63,16 @@ def import_records(
         If the file or the mapping cannot be used; nothing was taken then.
     """
     load_area(workspace, area)
+    described = load_mapping(mapping) if mapping else None
+    if source:
+        described = (described or Mapping.model_validate({"kind": kind})).model_copy(update={"source": source})
     with Database(workspace.database_url) as database:
         report = import_file(
             database,
             kind,
             path,
             area=area,
-            mapping=load_mapping(mapping) if mapping else None,
+            mapping=described,
             imported_by=find_user(),
             dry_run=dry_run,
             rejects_dir=workspace.rejects_folder(),

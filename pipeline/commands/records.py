@@ -34,6 +34,7 @@ class RecordKind(click.ParamType[str]):
 @click.argument("file", type=existing_file)
 @click.option("--area", "key", required=True, help="The study area the records belong to.")
 @click.option("--mapping", help="A mapping file (.yaml), or the name of a ready one.")
+@click.option("--source", help="Who reports: crash numbers are unique within a source.")
 @click.option("--dry-run", is_flag=True, help="Check everything, keep nothing.")
 @json_option
 @click.pass_obj
@@ -44,6 +45,7 @@ def import_command(
     file: Path,
     key: str,
     mapping: str | None,
+    source: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -54,6 +56,7 @@ def import_command(
         file,
         area=key,
         mapping=mapping,
+        source=source,
         dry_run=dry_run,
         progress=make_progress(),
     )

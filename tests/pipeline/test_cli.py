@@ -75,6 +75,14 @@ def test_the_same_file_twice_changes_nothing(call, recorded_area, make_crashes):
     assert report["accepted"] == report["updated"] == 0
 
 
+def test_two_senders_that_both_count_from_one_keep_their_own_crashes(call, area, make_crashes):
+    first = ("import", "crash", str(make_crashes("a.csv")), "--area", area, "--json")
+    other = ("import", "crash", str(make_crashes("b.csv", seed=2)), "--area", area, "--json")
+    assert json.loads(call(*first, "--source", "Factory A").stdout)["accepted"] == 76
+    report = json.loads(call(*other, "--source", "Factory B").stdout)
+    assert (report["accepted"], report["updated"]) == (76, 0)
+
+
 def test_a_dry_run_keeps_nothing(call, area, make_crashes):
     dry = call("import", "crash", str(make_crashes()), "--area", area, "--dry-run", "--json")
     assert json.loads(dry.stdout)["accepted"] == 76
