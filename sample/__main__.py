@@ -3,155 +3,37 @@
 from __future__ import annotations
 
 import argparse
-import json
+import sys
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
+from sample.write import DEFAULT_SEED, write_sample
 
-from sample.crashes import TRUE_EFFECT, YEARS, Pilot, build_crashes, choose_pilot
-from sample.dirt import add_dirt
-from sample.frame import to_lonlat_point
-from sample.names import SYNTHETIC_NOTE
-from sample.osm_file import write_osm
-from sample.people import (
-    build_factories,
-    tabulate_factories,
-    tabulate_origins,
-    tabulate_vehicles,
-)
-from sample.places_of_crashes import Hotspot, place_crashes, plant_hotspots
-from sample.tables import tabulate_casualties, tabulate_crashes, tabulate_interventions
-from sample.world import World, build_world
-
-__all__ = ["write_sample"]
-
-DEFAULT_SEED = 20260101
+__all__ = ["main"]
 
 
-def write_sample(out: Path, *, seed: int = DEFAULT_SEED, with_hotspots: bool = True) -> None:
-    """Write roads, boundaries, records and the truth about them into a folder.
-
-    Parameters
-    ----------
-    out
-        Gets `osm/`, `boundaries/` and `sample/`.
-    seed
-        The same seed gives the same bytes.
-    with_hotspots
-        Whether six hotspots are planted; without, crashes differ by road class only.
-    """
-    world = build_world(seed)
-    hotspots = plant_hotspots(world) if with_hotspots else []
-    factories = build_factories(world)
-    pilot = choose_pilot(world, factories)
-    crashes = build_crashes(world, place_crashes(world, hotspots), factories, pilot)
-    clean = tabulate_crashes(world, crashes)
-    dirty, dirt = add_dirt(world, clean)
-    write_osm(world, out / "osm" / "sample.osm.pbf")
-    write_boundaries(world, out / "boundaries")
-    tables = {
-        "factories": tabulate_factories(factories, set(pilot.factories)),
-        "origins": tabulate_origins(world, factories),
-        "vehicles": tabulate_vehicles(world, factories),
-        "crashes": dirty,
-        "casualties": tabulate_casualties(world, crashes, clean),
-        "interventions": tabulate_interventions(pilot),
-    }
-    folder = out / "sample"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False, lineterminator="\n")
-    truth = describe_truth(seed, hotspots, pilot, clean, dirt)
-    write_json(folder / "truth.json", truth)
-
-
-def write_boundaries(world: World, folder: Path) -> None:
-    """Write the provinces and districts as GeoJSON."""
-    folder.mkdir(parents=True, exist_ok=True)
-    provinces: dict[str, Any] = {}
-    districts = []
-    for district in world.districts:
-        shape = provinces.get(district.province.latin)
-        shape = (
-            district.province,
-            district.outline if shape is None else shape[1].union(district.outline),
-        )
-        provinces[district.province.latin] = shape
-        properties = {
-            "name": district.name.latin,
-            "name_km": district.name.khmer,
-            "province": district.province.latin,
-            "note": SYNTHETIC_NOTE,
-        }
-        districts.append(as_feature(properties, district.outline.__geo_interface__))
-    whole = [
-        as_feature(
-            {"name": name.latin, "name_km": name.khmer, "note": SYNTHETIC_NOTE},
-            outline.__geo_interface__,
-        )
-        for name, outline in provinces.values()
-    ]
-    for name, features in (("provinces", whole), ("districts", districts)):
-        write_json(
-            folder / f"sample_{name}.geojson", {"type": "FeatureCollection", "features": features}
-        )
-
-
-def as_feature(properties: dict[str, Any], geometry: object) -> dict[str, Any]:
-    """Return a GeoJSON feature."""
-    return {"type": "Feature", "properties": properties, "geometry": geometry}
-
-
-def describe_truth(
-    seed: int,
-    hotspots: list[Hotspot],
-    pilot: Pilot,
-    clean: pd.DataFrame,
-    dirt: dict[str, list[str]],
-) -> dict[str, Any]:
-    """Return what was planted, for the tests."""
-    spots = [
-        {
-            "road": spot.road.key,
-            "ref": spot.road.tags.get("ref", spot.road.tags.get("name", "")),
-            "from_m": spot.from_m,
-            "to_m": spot.to_m,
-            "n_planted": spot.n_planted,
-            "line": [to_lonlat_point(point) for point in spot.line()],
-        }
-        for spot in hotspots
-    ]
-    return {
-        "note": SYNTHETIC_NOTE,
-        "seed": seed,
-        "years": YEARS,
-        "n_crashes": len(clean),
-        "hotspots": spots,
-        "pilot": {
-            "factories": pilot.factories,
-            "true_effect": TRUE_EFFECT,
-            "counts": pilot.counts,
-        },
-        "dirt": dirt,
-    }
-
-
-def write_json(path: Path, values: object) -> None:
-    """Write JSON that a person can read and that git can compare."""
-    text = json.dumps(values, ensure_ascii=False, indent=1)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def main() -> None:
-    """Read the options and write the sample."""
+def main(arguments: list[str] | None = None) -> int:
+    """Read the options and write the sample; return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m sample", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED)
+    parser.add_argument("--seed", type=_seed, default=DEFAULT_SEED, help="0 or a greater number")
     parser.add_argument("--no-hotspots", action="store_true", help="plant none")
-    options = parser.parse_args()
-    write_sample(options.out, seed=options.seed, with_hotspots=not options.no_hotspots)
+    options = parser.parse_args(arguments)
+    try:
+        write_sample(options.out, seed=options.seed, with_hotspots=not options.no_hotspots)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        sys.stderr.write(f"error: {options.out}: cannot be written: {reason}; choose another.\n")
+        return 1
+    return 0
+
+
+def _seed(text: str) -> int:
+    """Read a seed; argparse turns the error into one of usage."""
+    if not text.isdecimal():
+        message = f"{text!r} is not a whole number from 0"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

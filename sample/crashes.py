@@ -1,4 +1,4 @@
-"""The invented crashes: when, who, how badly; which factories' workers; what the pilot did."""
+"""The invented crashes: when, who, how badly; which were on the way to a factory."""
 
 from __future__ import annotations
 
@@ -9,49 +9,39 @@ import numpy as np
 
 from sample.frame import to_lonlat
 from sample.people import Factory
+from sample.pilot import YEARS, Pilot
 from sample.places_of_crashes import CrashPlace
 from sample.world import World, build_part_rng
 
-__all__ = [
-    "PILOT_START_YEAR",
-    "TRUE_EFFECT",
-    "YEARS",
-    "Crash",
-    "Pilot",
-    "build_crashes",
-    "choose_pilot",
-]
+__all__ = ["Crash", "build_crashes"]
 
-YEARS = (2019, 2020, 2021, 2022, 2023)
-PILOT_START_YEAR = 2022
-N_PILOT = 5
-TRUE_EFFECT = 0.60  # crashes of the pilot factories' workers fall to this share
-MEAN_PER_FACTORY_YEAR = 4.6  # the same for all: what differs between factories is chance
 GPS_NOISE_M = 4.0
 COARSE_SHARE = 0.08  # coordinates rounded to 0.001 degrees
 VILLAGE_ONLY_SHARE = 0.02
 DARK_HOURS = (18, 19, 20, 21, 22, 23, 0, 1, 2, 3, 4, 5)
 DARK_WEIGHTS = (17, 16, 14, 10, 7, 5, 3, 2, 2, 3, 7, 14)
 DAY_WEIGHTS = (14, 11, 8, 6, 6, 6, 6, 6, 7, 9, 12, 13)  # hours 6 to 17
-WORK_HOURS = {5: 16, 6: 26, 7: 8, 15: 7, 16: 18, 17: 14, 18: 11}
-DARK_SHARE = 0.55
-SEVERITIES = {"fatal": 0.08, "serious": 0.26, "slight": 0.54, "damage_only": 0.12}
+WORK_HOURS = {5: 21, 6: 24, 7: 6, 15: 5, 16: 14, 17: 12, 18: 17, 19: 5}
+WORK_SHARE = 0.16  # of the crashes that no factory claims
+DARK_SHARE = 0.61  # of crashes that are no commutes; with the shifts, 55 % of all
+SEVERITIES = {"fatal": 0.10, "serious": 0.29, "slight": 0.48, "damage_only": 0.13}
+WORK_SEVERITIES = {"fatal": 0.032, "serious": 0.22, "slight": 0.69, "damage_only": 0.058}
 VICTIMS = {
-    "motorcycle_driver": 0.62,
-    "motorcycle_passenger": 0.10,
+    "motorcycle_driver": 0.65,
+    "motorcycle_passenger": 0.11,
     "pedestrian": 0.096,
-    "car": 0.055,
+    "car": 0.035,
     "bicycle": 0.023,
     "van": 0.02,
-    "open_truck_with_people": 0.025,
+    "open_truck_with_people": 0.02,
     "motorcycle_trailer": 0.02,
-    "other_truck": 0.02,
-    "other": 0.021,
+    "other_truck": 0.015,
+    "other": 0.011,
 }
 WORK_VICTIMS = {
-    "motorcycle_driver": 0.50,
+    "motorcycle_driver": 0.53,
     "motorcycle_passenger": 0.24,
-    "open_truck_with_people": 0.13,
+    "open_truck_with_people": 0.10,
     "van": 0.05,
     "pedestrian": 0.05,
     "bicycle": 0.03,
@@ -65,14 +55,8 @@ COUNTERPARTS = {
     "farm_vehicle": 0.03,
     "bus": 0.02,
 }
-COLLISIONS = (
-    "head-on",
-    "rear-end",
-    "side impact",
-    "pedestrian hit",
-    "single vehicle",
-    "overturned",
-)
+TWO_VEHICLE_COLLISIONS = ("head-on", "rear-end", "side impact", "right angle")
+LONE_COLLISIONS = ("single vehicle", "overturned", "left the road")
 
 
 @dataclass(slots=True)
@@ -95,35 +79,6 @@ class Crash:
     village_only: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Pilot:
-    """The pilot factories, chosen for a bad year, and what was to be expected of them."""
-
-    factories: tuple[str, ...]
-    counts: dict[str, dict[int, int]]  # factory → year → crashes
-
-
-def choose_pilot(world: World, factories: list[Factory]) -> Pilot:
-    """Draw each factory's yearly crashes; the five with most in 2021 join the pilot.
-
-    All have the same true mean, so the chosen five's 2021 is high by chance alone. From
-    2022 on their mean is the true effect times the old one.
-    """
-    rng = build_part_rng(world, "factory crashes")
-    years = [year for year in YEARS if year < PILOT_START_YEAR]
-    before = {
-        factory.factory_id: {year: int(rng.poisson(MEAN_PER_FACTORY_YEAR)) for year in years}
-        for factory in factories
-    }
-    worst = sorted(before, key=lambda name: (-before[name][PILOT_START_YEAR - 1], name))
-    pilot = tuple(sorted(worst[:N_PILOT]))
-    for name, counts in before.items():
-        mean = MEAN_PER_FACTORY_YEAR * (TRUE_EFFECT if name in pilot else 1.0)
-        for year in YEARS[len(years) :]:
-            counts[year] = int(rng.poisson(mean))
-    return Pilot(pilot, before)
-
-
 def build_crashes(
     world: World, places: list[CrashPlace], factories: list[Factory], pilot: Pilot
 ) -> list[Crash]:
@@ -133,13 +88,13 @@ def build_crashes(
     order = []
     for position, place in enumerate(places):
         factory_id, year = owners.get(position, ("", int(rng.choice(YEARS))))
-        is_work = bool(factory_id) or rng.random() < 0.16
+        is_work = bool(factory_id) or rng.random() < WORK_SHARE
         when = pick_time(year, rng, is_work=is_work)
         order.append((when, position, place, factory_id, is_work))
     order.sort(key=lambda item: item[:2])
     found = []
     for number, (when, _, place, factory_id, is_work) in enumerate(order, start=1):
-        found.append(describe(f"C{number:05d}", place, when, factory_id, rng, is_work=is_work))
+        found.append(describe(f"SYN-{number:05d}", place, when, factory_id, rng, is_work=is_work))
     return found
 
 
@@ -193,22 +148,33 @@ def describe(
     )
     is_dark = when.hour >= 18 or when.hour < 6
     answer = "yes" if is_work else ("no" if rng.random() < 0.7 else "unknown")
+    victim, counterpart = _draw(rng, WORK_VICTIMS if is_work else VICTIMS), _draw(rng, COUNTERPARTS)
+    if victim in {"pedestrian", "bicycle"} and not counterpart:
+        counterpart = "motorcycle_driver"  # somebody else was there
     return Crash(
         source_id=source_id,
         place=place,
         lon=float(lon[0]),
         lat=float(lat[0]),
         occurred_at=when,
-        severity=_draw(rng, SEVERITIES),
-        victim=_draw(rng, WORK_VICTIMS if is_work else VICTIMS),
-        counterpart=_draw(rng, COUNTERPARTS),
+        severity=_draw(rng, WORK_SEVERITIES if is_work else SEVERITIES),
+        victim=victim,
+        counterpart=counterpart,
         light=("dark" if is_dark else "day") if rng.random() < 0.88 else "unknown",
         is_worker_commute=answer,
         factory_id=factory_id,
-        collision_type=COLLISIONS[int(rng.integers(len(COLLISIONS)))],
+        collision_type=_pick_collision(victim, counterpart, rng),
         coarse=bool(rng.random() < COARSE_SHARE),
         village_only=bool(rng.random() < VILLAGE_ONLY_SHARE),
     )
+
+
+def _pick_collision(victim: str, counterpart: str, rng: np.random.Generator) -> str:
+    """Return a type of collision that fits who took part."""
+    if victim == "pedestrian":
+        return "pedestrian hit"
+    words = TWO_VEHICLE_COLLISIONS if counterpart else LONE_COLLISIONS
+    return words[int(rng.integers(len(words)))]
 
 
 def _draw(rng: np.random.Generator, shares: dict[str, float]) -> str:

@@ -26,8 +26,10 @@ DAMAGE = {
     "unknown_severity": 5,
     "no_date": 4,
     "future_date": 2,
+    "unreadable_coordinates": 3,
     "hostile_text": len(HOSTILE_NARRATIVES),
 }
+UNREADABLE = (("n/a", "n/a"), ("near the market", ""), ("104°51'", "11°27'"))
 N_EXACT_DUPLICATES = 12
 N_REPEATED_REPORTS = 8
 
@@ -51,6 +53,7 @@ def add_dirt(world: World, table: pd.DataFrame) -> tuple[pd.DataFrame, dict[str,
     swapped = rows["swapped_coordinates"]
     dirty.loc[swapped, ["lon", "lat"]] = dirty.loc[swapped, ["lat", "lon"]].to_numpy()
     dirty.loc[rows["far_away"], "lat"] = "13.361"
+    dirty.loc[rows["unreadable_coordinates"], ["lon", "lat"]] = UNREADABLE
     at = dirty["occurred_at"]
     dirty.loc[rows["no_time"], "occurred_at"] = at[rows["no_time"]].str[:10]
     dirty.loc[rows["no_date"], "occurred_at"] = ""

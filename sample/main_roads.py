@@ -16,14 +16,9 @@ from sample.roads import Road, RoadWorks
 
 __all__ = ["RIVER", "add_city", "add_national_roads", "add_provincial_roads"]
 
-RIVER: tuple[Point, ...] = (
-    (33_200.0, -1_500.0),
-    (34_300.0, 5_000.0),
-    (33_000.0, 12_000.0),
-    (34_600.0, 19_000.0),
-    (33_800.0, 26_000.0),
-    (35_200.0, 33_000.0),
-    (34_500.0, 41_500.0),
+RIVER: tuple[Point, ...] = tuple(
+    (round(33_900.0 + 900.0 * math.sin(y / 5_200.0) + 350.0 * math.sin(y / 2_100.0), 2), float(y))
+    for y in range(-2_000, 42_001, 500)
 )
 RING_RADIUS_M = 28.0
 BRIDGE_HALF_M = 130.0

@@ -13,6 +13,8 @@ __all__ = [
     "DISTRICTS",
     "FACTORY_NAMES",
     "PROVINCES",
+    "RIVER_NAME",
+    "SYNTHETIC_NOTE",
     "TOWNS",
     "Name",
     "build_village_names",
@@ -57,6 +59,7 @@ SECOND_WORDS = (
 )
 CITY = Name("Krong Phkay", "ក្រុងផ្កាយ")
 TOWNS = (Name("Phsar Inthanou", "ផ្សារឥន្ទធនូ"), Name("Phsar Melea", "ផ្សារមាលា"))
+RIVER_NAME = Name("Stueng Inthanou", "ស្ទឹងឥន្ទធនូ")
 # West of the city, around it, and east of the river.
 PROVINCES = (
     Name("Stueng Reatrei", "ស្ទឹងរាត្រី"),

@@ -10,7 +10,8 @@ import numpy as np
 import osmium
 
 from sample.frame import Point, compute_chainages, to_lonlat
-from sample.names import SYNTHETIC_NOTE
+from sample.main_roads import RIVER
+from sample.names import RIVER_NAME, SYNTHETIC_NOTE
 from sample.roads import Road
 from sample.world import World
 
@@ -22,9 +23,16 @@ FIRST_NODE, FIRST_PLACE, FIRST_WAY = 1_000_001, 900_001, 500_001
 
 
 def write_osm(world: World, path: Path) -> None:
-    """Write nodes (with signals and places) and ways; an existing file is replaced."""
-    ways = [(road, piece, tags) for road in world.roads for piece, tags in split_by_tags(road)]
-    points = sorted({point for _, piece, _ in ways for point in piece})
+    """Write nodes (with signals and places), roads and the river; an existing file is replaced."""
+    ways = [
+        (piece, {"highway": road.highway, **tags})
+        for road in world.roads
+        for piece, tags in split_by_tags(road)
+    ]
+    ways.append(
+        (list(RIVER), {"waterway": "river", "name": RIVER_NAME.latin, "name:km": RIVER_NAME.khmer})
+    )
+    points = sorted({point for piece, _ in ways for point in piece})
     ids = {point: FIRST_NODE + position for position, point in enumerate(points)}
     xy = np.asarray(points)
     lon, lat = to_lonlat(xy[:, 0], xy[:, 1])
@@ -55,12 +63,12 @@ def write_osm(world: World, path: Path) -> None:
                     timestamp=TIMESTAMP,
                 )
             )
-        for position, (road, piece, tags) in enumerate(ways):
+        for position, (piece, tags) in enumerate(ways):
             writer.add_way(
                 osmium.osm.mutable.Way(
                     id=FIRST_WAY + position,
                     nodes=[ids[point] for point in piece],
-                    tags={"highway": road.highway, **tags, "note": SYNTHETIC_NOTE},
+                    tags={**tags, "note": SYNTHETIC_NOTE},
                     version=1,
                     timestamp=TIMESTAMP,
                 )

@@ -21,8 +21,9 @@ __all__ = [
 ]
 
 GATE_FROM_ROAD_M = 60.0
-LONGEST_COMMUTE_M = 18_000.0
-ORIGINS_PER_FACTORY = 14
+LONGEST_COMMUTE_M = 20_000.0
+ORIGINS_PER_FACTORY = 20
+FEWEST_WORKERS = 5  # of one factory from one village
 SHIFTS = ("07:00-16:00", "06:30-15:30;15:30-00:30", "07:30-16:30")
 # Near the Fund's figures for workers' crashes: motorcycles most, trucks in their hundreds.
 MODES = {
@@ -115,10 +116,10 @@ def tabulate_origins(world: World, factories: list[Factory]) -> pd.DataFrame:
         far = np.array([math.dist(place.point, factory.point) for place in villages])
         pull = np.array([place.population for place in villages]) * np.exp(-far / 5_000)
         pull[far > LONGEST_COMMUTE_M] = 0.0
-        chosen = np.sort(
-            rng.choice(len(villages), ORIGINS_PER_FACTORY, replace=False, p=pull / pull.sum())
-        )
-        workers = rng.multinomial(factory.workers, pull[chosen] / pull[chosen].sum())
+        n_origins = min(ORIGINS_PER_FACTORY, int(np.count_nonzero(pull)))
+        chosen = np.sort(rng.choice(len(villages), n_origins, replace=False, p=pull / pull.sum()))
+        spare = factory.workers - FEWEST_WORKERS * len(chosen)
+        workers = FEWEST_WORKERS + rng.multinomial(spare, pull[chosen] / pull[chosen].sum())
         for place, n_workers in zip(chosen, workers, strict=True):
             lon, lat = to_lonlat_point(villages[place].point)
             shares = np.round(rng.dirichlet(alpha), 3)

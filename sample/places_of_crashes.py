@@ -11,7 +11,7 @@ from sample.frame import CENTRE, Point, interpolate
 from sample.roads import Road
 from sample.world import World, build_part_rng, pick_on_road
 
-__all__ = ["CrashPlace", "Hotspot", "place_crashes", "plant_hotspots"]
+__all__ = ["RATE_PER_KM", "CrashPlace", "Hotspot", "place_crashes", "plant_hotspots"]
 
 # Crashes per km in five years; within a class every km is alike, but for what is planted.
 RATE_PER_KM = {

@@ -7,8 +7,10 @@ import math
 import numpy as np
 import pandas as pd
 
-from sample.crashes import PILOT_START_YEAR, YEARS, Crash, Pilot
+from sample.crashes import Crash
 from sample.names import DISTRICTS, PROVINCES
+from sample.pilot import PILOT_START_YEAR, YEARS, Pilot
+from sample.roads import Road
 from sample.villages import Place
 from sample.world import World, build_part_rng, find_district
 
@@ -41,7 +43,7 @@ NARRATIVES = (
 
 def count_injured(crash: Crash, rng: np.random.Generator) -> tuple[int, int, int]:
     """Return the persons killed, seriously and slightly injured."""
-    more = int(rng.poisson(2.2 if crash.victim == "open_truck_with_people" else 0.35))
+    more = int(rng.poisson(1.8 if crash.victim == "open_truck_with_people" else 0.35))
     return {
         "fatal": (1 + int(rng.random() < 0.09), int(rng.random() < 0.35), more),
         "serious": (0, 1 + int(rng.random() < 0.15), more),
@@ -66,7 +68,7 @@ def tabulate_crashes(world: World, crashes: list[Crash]) -> pd.DataFrame:
                 "occurred_at": crash.occurred_at.strftime("%Y-%m-%d %H:%M"),
                 "lon": "" if crash.village_only else f"{crash.lon:.{digits}f}",
                 "lat": "" if crash.village_only else f"{crash.lat:.{digits}f}",
-                "road_name": crash.place.road.tags.get("name", "") if rng.random() < 0.7 else "",
+                "road_name": _name_road(crash.place.road, rng),
                 "village": _nearest(villages, crash).name.latin,
                 "district": DISTRICTS[province][district].latin,
                 "province": PROVINCES[province].latin,
@@ -74,7 +76,7 @@ def tabulate_crashes(world: World, crashes: list[Crash]) -> pd.DataFrame:
                 "n_killed": killed,
                 "n_serious": serious,
                 "n_slight": slight,
-                "n_vehicles": 2 if crash.counterpart else 1,
+                "n_vehicles": 1 + bool(crash.counterpart) - (crash.victim == "pedestrian"),
                 "road_users": ";".join(users),
                 "light": crash.light,
                 "is_worker_commute": crash.is_worker_commute,
@@ -84,6 +86,15 @@ def tabulate_crashes(world: World, crashes: list[Crash]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _name_road(road: Road, rng: np.random.Generator) -> str:
+    """Return the road as a reporter would write it: by name, in Khmer, by number, or not at all."""
+    chance = float(rng.random())
+    for key, most in (("name", 0.55), ("name:km", 0.64), ("ref", 0.72)):
+        if chance < most:
+            return road.tags.get(key, road.tags.get("name", ""))
+    return ""
 
 
 def _nearest(places: list[Place], crash: Crash) -> Place:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sample.frame import CENTRE, EXTENT_M, Point, build_rng, interpolate
-from sample.main_roads import RIVER
 from sample.names import CITY, SYNTHETIC_NOTE, TOWNS, Name, build_village_names
 from sample.roads import Road, RoadWorks
 
@@ -17,7 +16,7 @@ __all__ = ["Place", "add_field_tracks", "add_roadside_lanes", "add_villages"]
 
 N_VILLAGES = 60
 MAIN = {"trunk", "primary", "secondary", "tertiary"}
-RIVER_MARGIN_M = 250.0
+APART_M = 900.0
 LANE_SURFACES = ("laterite", "unpaved", "dirt", "gravel", "concrete", "", "", "")
 
 
@@ -67,10 +66,6 @@ def _is_inside(point: Point) -> bool:
     return all(margin_m < at < size - margin_m for at, size in zip(point, EXTENT_M, strict=True))
 
 
-def _distance_to_river(point: Point) -> float:
-    return Road("river", "river", list(RIVER), {}).locate(point)[1]
-
-
 def _lane_tags(rng: np.random.Generator) -> dict[str, str]:
     surface = LANE_SURFACES[int(rng.integers(len(LANE_SURFACES)))]
     tags = {"surface": surface} if surface else {}
@@ -110,7 +105,12 @@ def _is_apart(place: Point, ends: Sequence[Point]) -> bool:
 
 
 def _try_village(
-    works: RoadWorks, name: Name, parents: Sequence[Road], n_lanes: int, rng: np.random.Generator
+    works: RoadWorks,
+    name: Name,
+    parents: Sequence[Road],
+    taken: Sequence[Point],
+    n_lanes: int,
+    rng: np.random.Generator,
 ) -> tuple[Road, Point] | None:
     lengths = np.array([road.length_m for road in parents])
     parent = parents[int(rng.choice(len(parents), p=lengths / lengths.sum()))]
@@ -118,6 +118,8 @@ def _try_village(
     start, bearing = _sideways(parent, spot, _side(rng), rng)
     line = _bend(start, bearing, float(rng.uniform(700.0, 2_600.0)), rng)
     if not all(map(_is_inside, line)) or math.dist(line[-1], CENTRE) < 2_600.0:
+        return None
+    if any(math.dist(line[-1], place) < APART_M for place in taken):
         return None
     tags = {"surface": "laterite"} if rng.random() < 0.6 else {}
     if rng.random() < 0.4:
@@ -148,11 +150,10 @@ def add_villages(works: RoadWorks, seed: int) -> tuple[list[Place], list[Road]]:
     wanted += [(name, "village", 6) for name in build_village_names()[:N_VILLAGES]]
     for name, kind, n_lanes in wanted:
         for _ in range(400):
-            before = len(works.roads)
-            made = _try_village(works, name, parents, n_lanes, rng)
+            taken = [place.point for place in places]
+            made = _try_village(works, name, parents, taken, n_lanes, rng)
             if made is None:
                 continue
-            del before
             street, point = made
             low, high = (9_000, 16_000) if kind == "town" else (450, 2_400)
             places.append(Place(name, kind, int(rng.integers(low, high)), point))

@@ -70,6 +70,12 @@ def _river_x(y: float) -> float:
     return float(np.interp(y, xy[:, 1], xy[:, 0]))
 
 
+def _border_x(number: int, y: float) -> float:
+    """Return where a border between provinces runs, from the western edge to the eastern."""
+    fixed = (-MARGIN_M, WEST_EDGE_M, _river_x(y), EXTENT_M[0] + MARGIN_M)
+    return fixed[number]
+
+
 def find_district(point: Point) -> tuple[int, int]:
     """Return which province (west, middle, east of the river) and which of its districts."""
     x, y = point
@@ -80,20 +86,15 @@ def find_district(point: Point) -> tuple[int, int]:
 
 def _draw_districts() -> list[District]:
     low, high = -MARGIN_M, EXTENT_M[1] + MARGIN_M
-    borders = {
-        0: lambda _: -MARGIN_M,
-        1: lambda _: WEST_EDGE_M,
-        2: _river_x,
-        3: lambda _: EXTENT_M[0] + MARGIN_M,
-    }
     found = []
     for province, name in enumerate(PROVINCES):
         for row, district in enumerate(DISTRICTS[province]):
             south = low if row == 0 else NORTH_SHARES[row] * EXTENT_M[1]
             north = high if row == 2 else NORTH_SHARES[row + 1] * EXTENT_M[1]
-            ys = np.linspace(south, north, 15)
-            left = [(borders[province](y), y) for y in ys]
-            right = [(borders[province + 1](y), y) for y in ys[::-1]]
+            bends = [y for _, y in RIVER if south < y < north]
+            ys = np.array([south, *bends, north])
+            left = [(_border_x(province, y), y) for y in ys]
+            right = [(_border_x(province + 1, y), y) for y in ys[::-1]]
             ring = np.array([*left, *right])
             lon, lat = to_lonlat(ring[:, 0], ring[:, 1])
             outline = Polygon(np.column_stack([np.round(lon, 6), np.round(lat, 6)]))

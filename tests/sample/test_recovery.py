@@ -1,0 +1,57 @@
+"""The software finds what was planted, and nothing where nothing was planted."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import geopandas as gpd
+import pytest
+import shapely
+
+import pipeline.demo
+from core.settings import Settings
+from pipeline.demo import DEMO_KEY, build_demo
+from pipeline.workspace import open_workspace
+from sample.write import DEFAULT_SEED, write_sample
+
+pytestmark = pytest.mark.slow
+NEAR_M = 40.0
+
+
+@pytest.fixture
+def find_hotspots(root, tmp_path, monkeypatch):
+    """Return a function: draw a sample, run it as `demo` does, give its hotspots and truth."""
+
+    def find(seed, *, with_hotspots):
+        data = tmp_path / "data"
+        write_sample(data, seed=seed, with_hotspots=with_hotspots)
+        (data / "evidence").mkdir()
+        shutil.copy(root / "data" / "evidence" / "interventions.csv", data / "evidence")
+        monkeypatch.setattr(pipeline.demo, "DATA_FOLDER", data)
+        workspace = open_workspace(tmp_path / "home")
+        manifest = build_demo(workspace, settings=Settings())
+        run = workspace.runs_folder(DEMO_KEY) / manifest["run_id"]
+        truth = json.loads((data / "sample" / "truth.json").read_text("utf-8"))
+        return gpd.read_parquet(run / "hotspots.parquet").sort_values("rank"), truth["hotspots"]
+
+    return find
+
+
+@pytest.mark.parametrize("seed", [DEFAULT_SEED, 1])
+def test_planted_hotspots_are_in_the_top_ten(find_hotspots, seed):
+    hotspots, planted = find_hotspots(seed, with_hotspots=True)
+    lines = gpd.GeoSeries([shapely.LineString(spot["line"]) for spot in planted], crs=4326)
+    areas = lines.to_crs(hotspots.crs).buffer(NEAR_M)
+    top = hotspots.head(10).geometry
+    n_found = sum(bool(top.intersects(area).any()) for area in areas)
+    assert n_found >= 5
+    n_false = int((~hotspots.geometry.intersects(areas.union_all())).sum())
+    assert n_false <= 2
+
+
+@pytest.mark.parametrize("seed", [DEFAULT_SEED, 1])
+def test_nothing_is_found_where_nothing_was_planted(find_hotspots, seed):
+    hotspots, planted = find_hotspots(seed, with_hotspots=False)
+    assert planted == []
+    assert len(hotspots) <= 1
