@@ -161,7 +161,7 @@ def describe_facts(
     if not is_published:
         first, start, last = (pd.to_datetime(record[name]) for name in DATES)
         days_per_month = DAYS_PER_YEAR / MONTHS_PER_YEAR
-        months = [(start - first).days / days_per_month, (last - start).days / days_per_month]
+        months = [(start - first).days / days_per_month, ((last - start).days + 1) / days_per_month]
     known = [None if pd.isna(value) else float(value) for value in months]
     return InterventionFacts(
         name=text_of(record, "name"),
