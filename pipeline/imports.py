@@ -65,7 +65,9 @@ def import_records(
     load_area(workspace, area)
     described = load_mapping(mapping) if mapping else None
     if source:
-        described = (described or Mapping.model_validate({"kind": kind})).model_copy(update={"source": source})
+        described = (described or Mapping.model_validate({"kind": kind})).model_copy(
+            update={"source": source}
+        )
     with Database(workspace.database_url) as database:
         report = import_file(
             database,
