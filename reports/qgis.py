@@ -21,7 +21,8 @@ CLASSES = (
     (4.5, 9.5, "5 to 9", "215,48,31,255", 1.2, 2.6),
     (9.5, 1e9, "10 or more", "127,0,0,255", 1.6, 3.2),
 )
-HOTSPOT_HALO = ("31,79,209,110", 3.6)
+HOTSPOT_HALO = ("31,79,209,255", 3.6)
+HOTSPOT_OPACITY = 0.45  # of the whole layer, so that crossing roads of one do not add up
 CRASH_DOT = ("37,37,37,150", 1.1)
 CRASHES_FROM_SCALE = 50_000  # farther out the dots would hide the roads' colours
 FACTORY_SQUARE = ("0,109,91,255", 3.0)
@@ -65,7 +66,10 @@ def write_styles(path: Path, dictionary: pd.DataFrame, *, is_synthetic: bool) ->
     styles = {
         "segments": (render_graduated("line"), "Crashes on each stretch of road"),
         "intersections": (render_graduated("marker"), "Crashes at each intersection"),
-        "hotspots": (render_single("line", *HOTSPOT_HALO), "Significant hotspots"),
+        "hotspots": (
+            render_single("line", *HOTSPOT_HALO, opacity=HOTSPOT_OPACITY),
+            "Significant hotspots",
+        ),
         "crashes": (
             render_single("marker", *CRASH_DOT, from_scale=CRASHES_FROM_SCALE),
             f"Reported crashes; drawn from 1:{CRASHES_FROM_SCALE} inwards",
@@ -121,13 +125,20 @@ def render_graduated(kind: str) -> str:
 
 
 def render_single(
-    kind: str, color: str, size: float, *, shape: str = "circle", from_scale: int | None = None
+    kind: str,
+    color: str,
+    size: float,
+    *,
+    shape: str = "circle",
+    opacity: float = 1.0,
+    from_scale: int | None = None,
 ) -> str:
     """Return QML with one symbol for all, drawn only nearer than 1:`from_scale` if given."""
     symbol = render_symbol(kind, 0, color, size, shape=shape)
     return wrap(
         '<renderer-v2 type="singleSymbol" symbollevels="0" forceraster="0">'
         f"<symbols>{symbol}</symbols></renderer-v2>",
+        opacity=opacity,
         from_scale=from_scale,
     )
 
@@ -166,13 +177,13 @@ def render_symbol(
     )
 
 
-def wrap(renderer: str, *, from_scale: int | None = None) -> str:
+def wrap(renderer: str, *, opacity: float = 1.0, from_scale: int | None = None) -> str:
     """Return a whole QML document around a renderer."""
-    categories, visibility = "Symbology", ""
+    visibility = 'hasScaleBasedVisibilityFlag="0"'
     if from_scale is not None:  # QGIS calls the far end of the range minScale
-        categories += "|Rendering"
-        visibility = f' hasScaleBasedVisibilityFlag="1" minScale="{from_scale}" maxScale="0"'
+        visibility = f'hasScaleBasedVisibilityFlag="1" minScale="{from_scale}" maxScale="0"'
     return (
         "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>"
-        f'<qgis version="3.22.0" styleCategories="{categories}"{visibility}>{renderer}</qgis>'
+        f'<qgis version="3.22.0" styleCategories="Symbology|Rendering" {visibility}>'
+        f"{renderer}<layerOpacity>{opacity}</layerOpacity></qgis>"
     )
