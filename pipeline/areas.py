@@ -22,7 +22,7 @@ from geo.network import (
 from geo.osm_header import read_generator
 from pipeline.runs import list_areas
 from pipeline.steps import StepFolder, keep_step
-from pipeline.workspace import Workspace, appearing_whole, read_json, write_json
+from pipeline.workspace import Workspace, appearing_whole, read_json, require_key, write_json
 
 __all__ = ["Area", "AreaSources", "add_area", "build_area_network", "load_area"]
 
@@ -112,6 +112,7 @@ def add_area(
     DataSourceError, NetworkError, GeometryError
         If a file cannot be read, holds no roads, or the boundary misses them.
     """
+    require_key(key)
     given = sources.by_role()
     sha256 = {role: checksum_of(path) for role, path in given.items()}
     with workspace.locked(key):

@@ -8,21 +8,35 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 
 import pytest
 
+from pipeline.cli import main
 
-def run_cli(root, home, *words, **kwargs):
-    """Call the installed command line in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.cli", "--home", str(home), *words],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        **kwargs,
-    )
+
+@dataclass(frozen=True)
+class Finished:
+    """What a command left behind."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run_cli(capsys, monkeypatch):
+    """Call the whole command line as the installed script does; return what it left."""
+
+    def invoke(home, *words: str) -> Finished:
+        monkeypatch.setattr(sys, "argv", ["safecommute", "--home", str(home), *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Finished(int(ended.value.code or 0), captured.out, captured.err)
+
+    return invoke
 
 
 def require_one_error(result):
@@ -33,6 +47,19 @@ def require_one_error(result):
     assert len(lines) == 1, result.stderr
     assert lines[0].startswith("error: ")
     return lines[0]
+
+
+def test_the_installed_script_never_shows_a_traceback(root, tmp_path):
+    command = [sys.executable, "-m", "pipeline.cli", "--home", str(tmp_path / "home")]
+    result = subprocess.run(
+        [*command, "run", "nowhere"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "area 'nowhere': not found" in require_one_error(result)
 
 
 def test_from_roads_and_crashes_to_a_published_run(
@@ -119,8 +146,8 @@ def test_a_dry_run_keeps_nothing(call, area, make_crashes):
         (("--settings", "no.yaml", "run", "a"), "no.yaml"),
     ],
 )
-def test_what_cannot_be_done_is_one_line_and_exit_1(root, tmp_path, words, said):
-    assert said in require_one_error(run_cli(root, tmp_path / "home", *words))
+def test_what_cannot_be_done_is_one_line_and_exit_1(run_cli, tmp_path, words, said):
+    assert said in require_one_error(run_cli(tmp_path / "home", *words))
 
 
 @pytest.mark.parametrize(
@@ -136,18 +163,19 @@ def test_what_cannot_be_done_is_one_line_and_exit_1(root, tmp_path, words, said)
         ("tools", "before-after", "x.csv", "--method", "magic"),
     ],
 )
-def test_wrong_usage_is_exit_2(root, tmp_path, words):
-    result = run_cli(root, tmp_path / "home", *words)
+def test_wrong_usage_is_exit_2(run_cli, tmp_path, words):
+    result = run_cli(tmp_path / "home", *words)
     assert result.returncode == 2
     assert "Traceback" not in result.stderr
 
 
-def test_an_unwritable_home_is_a_clear_error(root, tmp_path):
+def test_an_unwritable_home_is_a_clear_error(run_cli, tmp_path):
     (tmp_path / "file").write_text("x")
-    line = require_one_error(run_cli(root, tmp_path / "file" / "home", "area", "list"))
+    line = require_one_error(run_cli(tmp_path / "file" / "home", "area", "list"))
     assert "cannot be written" in line
 
 
+@pytest.mark.slow
 def test_a_run_killed_half_way_leaves_the_published_run_serving(
     root, call, workspace, recorded_area
 ):
@@ -173,25 +201,23 @@ def test_a_run_killed_half_way_leaves_the_published_run_serving(
     assert not list(workspace.runs_folder(recorded_area).glob(".partial-*"))
 
 
-def test_the_doctor_finds_what_is_missing(root, tmp_path):
-    healthy = run_cli(root, tmp_path / "home", "doctor", "--json")
+def test_the_doctor_finds_what_is_missing(run_cli, tmp_path, monkeypatch):
+    healthy = run_cli(tmp_path / "home", "doctor", "--json")
     checks = {check["name"]: check for check in json.loads(healthy.stdout)["checks"]}
     assert checks["geopandas"]["is_ok"]
     assert checks["workspace"]["is_ok"]
-    environment = {**os.environ, "SAFECOMMUTE_DATABASE_URL": "sqlite:////nowhere/at/all.sqlite"}
-    sick = run_cli(root, tmp_path / "home", "doctor", "--json", env=environment)
+    monkeypatch.setenv("SAFECOMMUTE_DATABASE_URL", "sqlite:////nowhere/at/all.sqlite")
+    sick = run_cli(tmp_path / "home", "doctor", "--json")
     assert sick.returncode == 1
     database = next(c for c in json.loads(sick.stdout)["checks"] if c["name"] == "database")
     assert not database["is_ok"]
     assert "SAFECOMMUTE_DATABASE_URL" in database["to_do"]
 
 
-def test_before_after_gives_the_published_check_value(root, tmp_path):
+def test_before_after_gives_the_published_check_value(run_cli, tmp_path):
     table = tmp_path / "pilot.csv"
     table.write_text("site,observed_before,observed_after\npilot,254,57\n")
-    result = run_cli(
-        root, tmp_path, "tools", "before-after", str(table), "--method", "naive", "--json"
-    )
+    result = run_cli(tmp_path, "tools", "before-after", str(table), "--method", "naive", "--json")
     values = json.loads(result.stdout)
     assert values["effect"] == pytest.approx(0.2235, abs=5e-5)
     assert values["se"] == pytest.approx(0.0326, abs=5e-5)
@@ -200,18 +226,15 @@ def test_before_after_gives_the_published_check_value(root, tmp_path):
     assert keys | {"prevented", "prevented_se", "claim", "grade", "warnings"} <= set(values)
 
 
-def test_a_network_and_snapped_points_from_plain_files(root, tmp_path, make_roads):
+def test_a_network_and_snapped_points_from_plain_files(run_cli, tmp_path, make_roads):
     out = tmp_path / "net"
-    built = run_cli(
-        root, tmp_path, "tools", "network", str(make_roads()), "--out", str(out), "--json"
-    )
+    built = run_cli(tmp_path, "tools", "network", str(make_roads()), "--out", str(out), "--json")
     assert json.loads(built.stdout)["n_segments"] == 42
     assert (out / "segments.parquet").is_file()
     assert (out / "intersections.parquet").is_file()
     points = tmp_path / "points.csv"
     points.write_text("name,lon,lat\non the road,104.81,11.40001\nfar,104.81,11.5\n")
     snapped = run_cli(
-        root,
         tmp_path,
         "tools",
         "snap",
@@ -228,5 +251,5 @@ def test_a_network_and_snapped_points_from_plain_files(root, tmp_path, make_road
     values = json.loads(snapped.stdout)
     assert (values["n_points"], values["n_snapped"]) == (2, 1)
     assert values["snap_median_m"] == pytest.approx(1.1, abs=0.1)
-    again = run_cli(root, tmp_path, "tools", "network", str(make_roads()), "--out", str(out))
+    again = run_cli(tmp_path, "tools", "network", str(make_roads()), "--out", str(out))
     assert "not empty" in require_one_error(again)
