@@ -25,6 +25,7 @@ __all__ = [
     "write_attribution",
 ]
 
+SOURCE = "safecommute"
 BACKGROUND = "#f6f7f9"
 NO_CRASH_COLOUR = "#bcc4cf"
 HOTSPOT_COLOUR = "#1f4fd1"
@@ -126,63 +127,92 @@ def build_map_style(
     style
         Plain JSON values; no glyphs and no sprites, so no text is drawn by the style.
     """
-    source = {
-        "type": "vector",
-        "tiles": [tiles_url],
-        "minzoom": zooms.start,
-        "maxzoom": zooms.stop - 1,
-        "attribution": attribution,
-    }
     count_class = _class_expression(n_crashes_by_site, classes)
-    colour = _by_class(count_class, [step.colour for step in classes], NO_CRASH_COLOUR)
-    crash_width = _by_class(count_class, [step.width_px for step in classes], 0)
-    layers: list[dict[str, Any]] = [
-        {"id": "background", "type": "background", "paint": {"background-color": BACKGROUND}}
-    ]
-    for name in ROAD_LAYERS:
-        layers.append(
-            {
-                "id": f"{name}-roads",
-                "type": "line",
-                "source": "safecommute",
-                "source-layer": name,
-                "layout": {"line-cap": "round", "line-join": "round"},
-                "paint": {"line-color": NO_CRASH_COLOUR, "line-width": _road_width()},
-            }
-        )
-    for name in ROAD_LAYERS:
-        layers.append(
-            {
-                "id": f"{name}-crashes",
-                "type": "line",
-                "source": "safecommute",
-                "source-layer": name,
-                "filter": [">", count_class, 0],
-                "layout": {"line-cap": "round", "line-sort-key": count_class},
-                "paint": {"line-color": colour, "line-width": _scaled(crash_width)},
-            }
-        )
-    layers.append(
-        {
-            "id": "intersections",
-            "type": "circle",
-            "source": "safecommute",
-            "source-layer": "intersections",
-            "filter": [">", count_class, 0],
-            "layout": {"circle-sort-key": count_class},
-            "paint": {
-                "circle-color": colour,
-                "circle-radius": ["interpolate", ["linear"], ["zoom"], 11, 2, 14, 5, 17, 9],
-                "circle-stroke-color": "#ffffff",
-                "circle-stroke-width": 1,
-            },
-        }
-    )
+    background = {
+        "id": "background",
+        "type": "background",
+        "paint": {"background-color": BACKGROUND},
+    }
     return {
         "version": 8,
         "name": "safecommute",
-        "sources": {"safecommute": source},
-        "layers": layers,
+        "sources": {
+            SOURCE: {
+                "type": "vector",
+                "tiles": [tiles_url],
+                "minzoom": zooms.start,
+                "maxzoom": zooms.stop - 1,
+                "attribution": attribution,
+            }
+        },
+        "layers": [
+            background,
+            *(_draw_roads(name) for name in ROAD_LAYERS),
+            _draw_hotspots(),
+            *(_draw_crashes(name, count_class, classes) for name in ROAD_LAYERS),
+            _draw_intersections(count_class, classes),
+        ],
+    }
+
+
+def _draw_roads(name: str) -> dict[str, Any]:
+    return {
+        "id": f"{name}-roads",
+        "type": "line",
+        "source": SOURCE,
+        "source-layer": name,
+        "layout": {"line-cap": "round", "line-join": "round"},
+        "paint": {"line-color": NO_CRASH_COLOUR, "line-width": _road_width()},
+    }
+
+
+def _draw_hotspots() -> dict[str, Any]:
+    return {
+        "id": "hotspots",
+        "type": "line",
+        "source": SOURCE,
+        "source-layer": "hotspots",
+        "layout": {"line-cap": "round", "line-join": "round"},
+        "paint": {
+            "line-color": HOTSPOT_COLOUR,
+            "line-opacity": 0.4,
+            "line-width": ["interpolate", ["linear"], ["zoom"], 8, 4, 12, 8, 15, 18],
+        },
+    }
+
+
+def _draw_crashes(
+    name: str, count_class: list[Any], classes: Sequence[CountClass]
+) -> dict[str, Any]:
+    width = _by_class(count_class, [step.width_px for step in classes], 0)
+    return {
+        "id": f"{name}-crashes",
+        "type": "line",
+        "source": SOURCE,
+        "source-layer": name,
+        "filter": [">", count_class, 0],
+        "layout": {"line-cap": "round", "line-sort-key": count_class},
+        "paint": {
+            "line-color": _by_class(count_class, [step.colour for step in classes], "#000000"),
+            "line-width": _scaled(width),
+        },
+    }
+
+
+def _draw_intersections(count_class: list[Any], classes: Sequence[CountClass]) -> dict[str, Any]:
+    return {
+        "id": "intersections",
+        "type": "circle",
+        "source": SOURCE,
+        "source-layer": "intersections",
+        "filter": [">", count_class, 0],
+        "layout": {"circle-sort-key": count_class},
+        "paint": {
+            "circle-color": _by_class(count_class, [step.colour for step in classes], "#000000"),
+            "circle-radius": ["interpolate", ["linear"], ["zoom"], 11, 2, 14, 5, 17, 9],
+            "circle-stroke-color": "#ffffff",
+            "circle-stroke-width": 1,
+        },
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 import geopandas as gpd
@@ -29,8 +31,16 @@ SELECTED_RGB = (10, 31, 102)
 MapView = dict[str, float]
 N_PLACES = 18
 N_NUMBERED = 25  # hotspots with a number; the others are dots, so that the map stays legible
-RADIUS_PX = (11, 4)
+BADGE_PX, DOT_PX = 11.0, 5.0
 FONT = "Source Sans, Noto Sans Khmer, sans-serif"
+
+
+class _SmallDeck(pdk.Deck):  # type: ignore[misc]
+    """A deck whose JSON carries no spaces: it is sent anew after every click."""
+
+    def to_json(self) -> str:
+        """Return the deck as compact JSON."""
+        return json.dumps(json.loads(super().to_json()), separators=(",", ":"))
 
 
 def style_address(shown: Shown, chosen: CrashFilter) -> str:
@@ -112,7 +122,7 @@ def build_deck(
         layers = _hotspot_layers(hotspots.to_crs(4326), n_crashes, selected)
     if places is not None and len(places):
         layers.insert(0, _place_layer(places))
-    return pdk.Deck(
+    return _SmallDeck(
         layers=layers,
         initial_view_state=pdk.ViewState(**view, pitch=0, bearing=0, min_zoom=4, max_zoom=18),
         map_style=style_address(shown, chosen),
@@ -127,71 +137,83 @@ def build_deck(
 def _hotspot_layers(
     hotspots: gpd.GeoDataFrame, n_crashes: Mapping[str, int], selected: str | None
 ) -> list[pdk.Layer]:
-    paths, badges = [], []
-    for row in hotspots.iloc[::-1].itertuples():  # the worst are drawn last, on top
-        n = int(n_crashes.get(row.hotspot_id, 0))
-        is_selected = row.hotspot_id == selected
-        is_numbered = is_selected or row.rank <= N_NUMBERED
-        rgb = SELECTED_RGB if is_selected else HOTSPOT_RGB
-        common = {
-            "hotspot_id": row.hotspot_id,
-            "label": f"{row.rank}. {row.name}\n{n} crash{'' if n == 1 else 'es'}",
-            "color": [*rgb, 140 if is_selected else 80],
+    """Draw a badge or a dot for each hotspot, and the chosen one's stretch."""
+    dots, badges, paths = [], [], []
+    shapes = shapely.line_merge(hotspots.geometry.to_numpy())
+    middles = shapely.get_coordinates(shapely.line_interpolate_point(shapes, 0.5, normalized=True))
+    rows = hotspots[["hotspot_id", "rank", "name"]].to_dict("records")
+    for i, row in reversed(list(enumerate(rows))):  # the worst are drawn last, on top
+        n = int(n_crashes.get(row["hotspot_id"], 0))
+        is_selected = row["hotspot_id"] == selected
+        mark = {
+            "hotspot_id": row["hotspot_id"],
+            "label": f"{row['rank']}. {row['name']}\n{n} crash{'' if n == 1 else 'es'}",
+            "position": middles[i].round(5).tolist(),
         }
-        shape = shapely.line_merge(row.geometry)
-        parts = shape.geoms if hasattr(shape, "geoms") else [shape]
-        for part in parts:
-            path = shapely.get_coordinates(part).round(6).tolist()
-            paths.append({**common, "path": path})
-        middle = shape.interpolate(0.5, normalized=True) if shape.length else shape.centroid
-        badge = {
-            **common,
-            "color": [*rgb, 255],
-            "position": [round(middle.x, 6), round(middle.y, 6)],
-            "rank": str(row.rank) if is_numbered else "",
-            "radius": RADIUS_PX[0] if is_numbered else RADIUS_PX[1],
-        }
-        badges.append(badge)
-    line = pdk.Layer(
+        if not is_selected and row["rank"] > N_NUMBERED:
+            dots.append(mark)
+            continue
+        colour = SELECTED_RGB if is_selected else HOTSPOT_RGB
+        badges.append({**mark, "rank": str(row["rank"]), "color": list(colour)})
+        if is_selected:
+            paths = [
+                {**mark, "path": shapely.get_coordinates(part).round(5).tolist()}
+                for part in shapely.get_parts(shapes[i])
+            ]
+    layers = [_path_layer(paths)] if paths else []
+    if dots:
+        layers.append(_circle_layer(f"{HOTSPOT_LAYER}-dots", dots, list(HOTSPOT_RGB), DOT_PX))
+    layers.append(_circle_layer(HOTSPOT_LAYER, badges, "color", BADGE_PX))
+    numbers = [{"position": badge["position"], "rank": badge["rank"]} for badge in badges]
+    layers.append(
+        pdk.Layer(
+            "TextLayer",
+            numbers,
+            id=f"{HOTSPOT_LAYER}-numbers",
+            get_position="position",
+            get_text="rank",
+            get_color=[255, 255, 255],
+            get_size=12,
+            font_weight=700,
+            font_family=pdk.types.String(FONT),
+        )
+    )
+    return layers
+
+
+def _path_layer(paths: list[dict[str, Any]]) -> pdk.Layer:
+    return pdk.Layer(
         "PathLayer",
         paths,
-        id=f"{HOTSPOT_LAYER}-lines",
-        pickable=True,
+        id=f"{HOTSPOT_LAYER}-chosen",
         get_path="path",
-        get_color="color",
+        get_color=[*SELECTED_RGB, 140],
         get_width=60,
         width_units=pdk.types.String("meters"),
-        width_min_pixels=4,
+        width_min_pixels=5,
         width_max_pixels=16,
         cap_rounded=True,
         joint_rounded=True,
     )
-    badge = pdk.Layer(
+
+
+def _circle_layer(
+    layer_id: str, rows: list[dict[str, Any]], colour: str | list[int], radius_px: float
+) -> pdk.Layer:
+    return pdk.Layer(
         "ScatterplotLayer",
-        badges,
-        id=HOTSPOT_LAYER,
+        rows,
+        id=layer_id,
         pickable=True,
         get_position="position",
-        get_fill_color="color",
+        get_fill_color=colour,
         get_line_color=[255, 255, 255],
-        get_radius="radius",
+        get_radius=radius_px,
         radius_units=pdk.types.String("pixels"),
         line_width_units=pdk.types.String("pixels"),
         get_line_width=1.5,
         stroked=True,
     )
-    number = pdk.Layer(
-        "TextLayer",
-        [{"position": b["position"], "rank": b["rank"]} for b in badges if b["rank"]],
-        id=f"{HOTSPOT_LAYER}-numbers",
-        get_position="position",
-        get_text="rank",
-        get_color=[255, 255, 255],
-        get_size=12,
-        font_weight=700,
-        font_family=pdk.types.String(FONT),
-    )
-    return [line, badge, number]
 
 
 def _place_layer(places: gpd.GeoDataFrame) -> pdk.Layer:

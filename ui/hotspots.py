@@ -189,7 +189,7 @@ def _show_map(
 def _read_picked(state: Mapping[str, Any] | None) -> str | None:
     """Return the hotspot that was clicked on the map."""
     objects = (state or {}).get("selection", {}).get("objects", {})
-    for layer in (HOTSPOT_LAYER, f"{HOTSPOT_LAYER}-lines"):
+    for layer in (HOTSPOT_LAYER, f"{HOTSPOT_LAYER}-dots"):
         for picked in objects.get(layer, []):
             return str(picked["hotspot_id"])
     return None
