@@ -43,7 +43,7 @@ def render_hour_of_week(counts: Sequence[int]) -> alt.Chart:
     legend = alt.Legend(
         title="Crashes", tickMinStep=1, format="d", orient="top", gradientLength=120
     )
-    return (
+    chart: alt.Chart = (
         alt.Chart(frame)
         .mark_rect(stroke="white", strokeWidth=1)
         .encode(
@@ -59,9 +59,10 @@ def render_hour_of_week(counts: Sequence[int]) -> alt.Chart:
         )
         .properties(height={"step": 24})
     )
+    return chart
 
 
-def render_counts(counts: Mapping[str, int], *, order: Sequence[str], unit: str) -> alt.Chart:
+def render_counts(counts: Mapping[str, int], *, order: Sequence[str], unit: str) -> alt.LayerChart:
     """Draw counts as labelled bars, in the order given.
 
     Parameters
@@ -82,4 +83,5 @@ def render_counts(counts: Mapping[str, int], *, order: Sequence[str], unit: str)
     )
     bars = base.mark_bar(color=BAR_COLOUR, height={"band": 0.7})
     numbers = base.mark_text(align="left", dx=4).encode(text="n:Q")
-    return (bars + numbers).properties(height={"step": 26})
+    chart: alt.LayerChart = (bars + numbers).properties(height={"step": 26})
+    return chart

@@ -17,6 +17,7 @@ from sample.write import DEFAULT_SEED, write_sample
 
 pytestmark = pytest.mark.slow
 NEAR_M = 40.0
+OTHER_SEED = 1  # the default one is recovered in tests/pipeline/test_demo.py
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def find_hotspots(root, tmp_path, monkeypatch):
     return find
 
 
-@pytest.mark.parametrize("seed", [DEFAULT_SEED, 1])
+@pytest.mark.parametrize("seed", [OTHER_SEED])
 def test_planted_hotspots_are_in_the_top_ten(find_hotspots, seed):
     hotspots, planted = find_hotspots(seed, with_hotspots=True)
     lines = gpd.GeoSeries([shapely.LineString(spot["line"]) for spot in planted], crs=4326)
@@ -50,7 +51,7 @@ def test_planted_hotspots_are_in_the_top_ten(find_hotspots, seed):
     assert n_false <= 2
 
 
-@pytest.mark.parametrize("seed", [DEFAULT_SEED, 1])
+@pytest.mark.parametrize("seed", [DEFAULT_SEED, OTHER_SEED])
 def test_nothing_is_found_where_nothing_was_planted(find_hotspots, seed):
     hotspots, planted = find_hotspots(seed, with_hotspots=False)
     assert planted == []
