@@ -205,6 +205,7 @@ def _draw_intersections(count_class: list[Any], classes: Sequence[CountClass]) -
         "type": "circle",
         "source": SOURCE,
         "source-layer": "intersections",
+        "minzoom": 12,
         "filter": [">", count_class, 0],
         "layout": {"circle-sort-key": count_class},
         "paint": {

@@ -31,7 +31,7 @@ SELECTED_RGB = (10, 31, 102)
 MapView = dict[str, float]
 N_PLACES = 18
 N_NUMBERED = 25  # hotspots with a number; the others are dots, so that the map stays legible
-BADGE_PX, DOT_PX = 11.0, 5.0
+BADGE_PX, DOT_PX = 11.0, 4.0
 FONT = "Source Sans, Noto Sans Khmer, sans-serif"
 
 
