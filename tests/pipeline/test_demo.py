@@ -177,7 +177,7 @@ def test_every_crash_taken_is_in_the_run_with_a_site_or_a_reason(placed, crash_i
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
-        ("no_coordinates", "no coordinates: coordinates missing"),
+        ("no_coordinates", "no coordinates"),
         ("zero_coordinates", "no coordinates: coordinates are zero"),
         ("swapped_coordinates", "no coordinates: latitude and longitude look swapped"),
         ("far_away", "outside the study area"),
@@ -194,7 +194,7 @@ def test_unreadable_coordinates_are_not_placed_and_keep_what_was_written(placed,
     assert rows["site_id"].isna().all()
     said = dict(zip(rows["unplaced_reason"], rows["place_note"], strict=True))
     assert set(said) == {
-        "no coordinates: coordinates missing",  # "n/a" twice
+        "no coordinates",  # "n/a" twice
         "no coordinates: one coordinate missing",
         "no coordinates: coordinates not readable",
     }
@@ -212,7 +212,7 @@ def test_only_the_planted_rows_and_those_without_a_place_are_unplaced(run, place
     reasons = others["unplaced_reason"].value_counts()
     # Reports that name a village only, and coordinates rounded to about 100 m.
     assert set(reasons.index) <= {
-        "no coordinates: coordinates missing",
+        "no coordinates",
         "farther than 50 m from every road",
     }
     manifest = load_manifest(run)
