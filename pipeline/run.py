@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -96,9 +96,8 @@ def keep_run(
     """Write the run's folder; it takes its name only when everything is in it."""
     area, settings = job.area, job.settings
     inputs = {"sources": area.sha256, "original_names": area.original, "records": digest}
-    now = datetime.now(UTC)
     fingerprint = compute_sha256_of_values([inputs, settings.model_dump(), period.to_dict()])
-    run_id = f"{now:%Y%m%dT%H%M%SZ}-{fingerprint[:8]}"
+    run_id = choose_run_id(job.workspace.runs_folder(area.key), fingerprint[:8])
     with appearing_whole(job.workspace.runs_folder(area.key) / run_id) as folder:
         with job.account.step("files") as counts:
             write_tables(folder, frame, placed, factories, results)
@@ -120,6 +119,14 @@ def keep_run(
         for path in folder.iterdir():
             path.chmod(0o444)
     return manifest
+
+
+def choose_run_id(folder: Path, fingerprint: str) -> str:
+    """Return the time and the inputs' fingerprint; a second later if that is taken."""
+    now = datetime.now(UTC)
+    while (folder / f"{now:%Y%m%dT%H%M%SZ}-{fingerprint}").exists():
+        now += timedelta(seconds=1)
+    return f"{now:%Y%m%dT%H%M%SZ}-{fingerprint}"
 
 
 def write_tables(

@@ -172,6 +172,13 @@ def test_the_period_can_be_chosen_and_rates_follow(workspace, recorded_area, set
     assert manifest["n_crashes"] == counted["rows_out"] < 76
 
 
+def test_two_runs_in_one_second_are_two_runs(tmp_path):
+    first = run_module.choose_run_id(tmp_path, "0" * 8)
+    (tmp_path / first).mkdir()
+    second = run_module.choose_run_id(tmp_path, "0" * 8)
+    assert second > first
+
+
 def test_an_area_without_crashes_says_what_to_do(workspace, area, settings):
     with pytest.raises(NotEnoughDataError, match="safecommute import crash"):
         run_area(workspace, area, settings=settings)
