@@ -51,8 +51,8 @@ class TableError(InputError):
         """Name the columns that are missing and those that are there."""
         return cls(
             f"{table}: {len(missing)} column(s) missing: {', '.join(missing)}; "
-            f"found: {', '.join(map(str, found)) or 'none'}; "
-            "rename the columns or give a --mapping file."
+            f"found: {', '.join(map(str, found))[:300] or 'none'}; "
+            "rename the columns, or describe them in a mapping where one is taken."
         )
 
     @classmethod

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from core.errors import ConfigError, DataSourceError, MissingDataError
+from core.errors import ConfigError, DataSourceError, GeometryError, MissingDataError
 from core.progress import Progress, no_progress
 from core.provenance import compute_file_sha256, utc_now_text
 from core.settings import Settings
@@ -26,7 +26,7 @@ from pipeline.workspace import Workspace, appearing_whole, read_json, require_ke
 
 __all__ = ["Area", "AreaSources", "add_area", "build_area_network", "load_area"]
 
-NETWORK_VERSION = 1  # raise it when the same source gives another network
+NETWORK_VERSION = 2  # raise it when the same source gives another network
 SAMPLE_GENERATOR = "safecommute synthetic sample"
 
 
@@ -194,17 +194,26 @@ def build_area_network(
 def name_areas(network: Network, provinces: Path | None, districts: Path | None) -> Network:
     """Return the network with province and district on every segment and intersection."""
     segments, intersections = network.segments, network.intersections
+    summary = dict(network.summary)
     for column, path in (("province", provinces), ("district", districts)):
         if path is not None:
             layer = read_boundary(path, near_wgs84=network.summary["bounds_wgs84"])
             segments = assign_areas(segments, layer, column=column)
             intersections = assign_areas(intersections, layer, column=column)
+            n_without = int(segments[column].isna().sum())
+            if n_without == len(segments):
+                message = (
+                    f"{path}: none of {len(segments)} road segments lies in one of its polygons; "
+                    f"give the {column}s of this area."
+                )
+                raise GeometryError(message)
+            summary[f"n_segments_without_{column}"] = n_without
     return Network(
         segments=segments,
         nodes=network.nodes,
         intersections=intersections,
         places=network.places,
-        summary=network.summary,
+        summary=summary,
     )
 
 

@@ -102,6 +102,8 @@ def cli(context: click.Context, home: Path, settings_path: Path | None) -> None:
 def main() -> None:
     """Run the command line and end with its exit code; never with a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
+    logging.captureWarnings(capture=True)  # those of libraries are no answer to a person
+    logging.getLogger("py.warnings").setLevel(logging.ERROR)
     try:
         code = cli.main(standalone_mode=False)
     except click.UsageError as error:

@@ -138,6 +138,9 @@ def count_crashes(workspace: Workspace, key: str, record: Mapping[str, Any]) -> 
     day_after = dates["end_after"] + pd.Timedelta(days=1)
     with Database(workspace.database_url) as database:
         crashes = database.read("crash", key)
+        known = set(database.read("factory", key)["factory_id"])
+    require_known_factories(record, factories, known)
+    require_covered(record, first, day_after, crashes["occurred_at"])
     theirs = crashes[crashes["factory_id"].isin(factories)]
     when = theirs["occurred_at"]
     before = theirs.loc[(when >= first) & (when < start), "factory_id"].value_counts()
@@ -151,6 +154,59 @@ def count_crashes(workspace: Workspace, key: str, record: Mapping[str, Any]) -> 
             "years_after": (day_after - start).days / DAYS_PER_YEAR,
         }
     )
+
+
+def require_known_factories(
+    record: Mapping[str, Any], factories: list[str], known: set[str]
+) -> None:
+    """Refuse a factory without a record: its zero crashes would count as an effect.
+
+    Raises
+    ------
+    InputError
+        If one is unknown; the message names the first.
+    """
+    unknown = [name for name in factories if name not in known]
+    if unknown:
+        message = (
+            f"intervention {record['intervention_id']!r}: {len(unknown)} of {len(factories)} "
+            f"factories are not in the records, first {unknown[0]!r}; mend its list (identifiers "
+            "separated by ';') or import the factories."
+        )
+        raise InputError(message)
+
+
+def require_covered(
+    record: Mapping[str, Any], first: pd.Timestamp, day_after: pd.Timestamp, when: pd.Series
+) -> None:
+    """Refuse periods that reach beyond the months with crash records.
+
+    Time without records is not time without crashes.
+
+    Raises
+    ------
+    InputError
+        If the periods are not in order, or begin before or end after the records.
+    """
+    start = pd.to_datetime(record["start"])
+    known = when.dropna()
+    covered_from = known.min().to_period("M").start_time if len(known) else pd.NaT
+    covered_to = known.max().to_period("M").end_time if len(known) else pd.NaT
+    last = day_after - pd.Timedelta(days=1)
+    if not first < start <= last:
+        message = (
+            f"intervention {record['intervention_id']!r}: start_before {first:%Y-%m-%d}, start "
+            f"{start:%Y-%m-%d} and end_after {last:%Y-%m-%d} must follow one another."
+        )
+        raise InputError(message)
+    if not (len(known) and covered_from <= first and last <= covered_to):
+        span = f"{covered_from:%Y-%m-%d} to {covered_to:%Y-%m-%d}" if len(known) else "no time"
+        message = (
+            f"intervention {record['intervention_id']!r}: its periods run from {first:%Y-%m-%d} "
+            f"to {last:%Y-%m-%d}, the crash records cover {span}; shorten the periods or import "
+            "the missing crashes: months without records would count as months without crashes."
+        )
+        raise InputError(message)
 
 
 def describe_facts(
@@ -178,8 +234,12 @@ def describe_facts(
 
 
 def list_factories(record: Mapping[str, Any]) -> list[str]:
-    """Return the identifiers in the record's `factories`, separated by semicolons."""
-    return [part.strip() for part in text_of(record, "factories").split(";") if part.strip()]
+    """Return the identifiers in the record's `factories`, each once.
+
+    They are separated by semicolons; commas are understood too.
+    """
+    parts = text_of(record, "factories").replace(",", ";").split(";")
+    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
 
 
 def text_of(record: Mapping[str, Any], field: str) -> str:

@@ -40,9 +40,12 @@ def prepare_network(job: Job) -> tuple[Network, StepFolder]:
     with job.account.step("network") as counts:
         step = build_area_network(job.workspace, job.area, settings=job.settings)
         network = read_network(step.path)
+        skipped = network.summary.get("n_ways_skipped", {})
         counts.update(
             rows_in=network.summary.get("n_ways_read", len(network.segments)),
             rows_out=len(network.segments),
+            rows_dropped=sum(skipped.values()),
+            reason="; ".join(f"{n} {reason}" for reason, n in skipped.items()),
             cached=step.is_cached,
         )
     return network, step

@@ -14,6 +14,7 @@ from core.units import M_PER_KM
 from core.vocabulary import YesNoUnknown
 from geo.places import find_near_place
 from models.hotspots import match_identities, summarise_hotspots
+from models.rates import compute_poisson_interval
 from pipeline.scan import Scan
 from pipeline.sites import count_severities
 
@@ -32,6 +33,7 @@ def describe_hotspots(
     crashes: pd.DataFrame,
     *,
     years: float,
+    fdr: float,
     epdo_weights: Mapping[str, float],
 ) -> gpd.GeoDataFrame:
     """Return one row per hotspot, ranked by excess crashes; `number` links to the labels.
@@ -46,6 +48,8 @@ def describe_hotspots(
         Placed crashes with `lixel_id`.
     years
         Length of the study period [years].
+    fdr
+        False-discovery rate at which a hotspot stands out even among unlike roads.
     epdo_weights
         Weight of a crash of each severity.
     """
@@ -78,11 +82,15 @@ def describe_hotspots(
     table = counts.join(summary).assign(
         number=numbers,
         q_spread=grouped["q_spread"].min(),
+        stands_out=grouped["q_spread"].min() <= fdr,
         n_segments=grouped["segment_id"].nunique(),
         road_class=find_commonest(lixels, "road_class", numbers),
         province=find_commonest(lixels, "province", numbers),
         district=find_commonest(lixels, "district", numbers),
     )
+    low, high = compute_poisson_interval(table["n_crashes"].to_numpy())
+    km_years = table["length_m"] / M_PER_KM * years
+    table = table.assign(rate_ci_low=low / km_years, rate_ci_high=high / km_years)
     table = table.join(profile_crashes(inside, numbers))
     shapes = join_lines(lixels.geometry.to_numpy(), lixels["number"].to_numpy())
     hotspots = gpd.GeoDataFrame(table, geometry=shapes, crs=scan.lixels.crs)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from core.errors import NotEnoughDataError
+from core.errors import InputError, NotEnoughDataError
 from geo.lixels import locate_lixels
 from geo.placement import place_crashes
 from pipeline.account import Account, Job, Period
@@ -30,6 +30,9 @@ def select_period(
     """Return the crashes of the period, and the period in whole months unless it is given."""
     with account.step("crash records") as counts:
         dated = records["occurred_at"]
+        if until is not None and until > datetime.now(UTC).date() + timedelta(days=1):
+            message = f"--until {until}: lies in the future; crashes there cannot be known yet."
+            raise InputError(message)
         if since is not None:
             dated = dated[dated >= pd.Timestamp(since)]
         if until is not None:
@@ -44,7 +47,8 @@ def select_period(
         first = dated.min().to_period("M")
         last = dated.max().to_period("M")
         period = Period(start=since or first.start_time.date(), end=until or last.end_time.date())
-        months = np.unique(dated.dropna().dt.to_period("M").astype("int64"))
+        ends = pd.Series([pd.Timestamp(period.start), pd.Timestamp(period.end)])
+        months = np.unique(pd.concat([dated.dropna(), ends]).dt.to_period("M").astype("int64"))
         gap = int(np.diff(months).max(initial=1)) - 1
         if gap >= LONG_GAP_MONTHS:
             account.warnings.append(

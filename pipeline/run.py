@@ -19,6 +19,7 @@ from core.provenance import (
     utc_now_text,
 )
 from core.settings import Settings
+from models.screening import CLEARLY_OVERDISPERSED
 from pipeline.account import Account, Job, Period
 from pipeline.areas import load_area
 from pipeline.frame import Frame, prepare_frame
@@ -30,8 +31,6 @@ from pipeline.workspace import Workspace, appearing_whole, write_json
 from records.database import Database
 
 __all__ = ["run_area"]
-
-MIN_REPORTED_OVERDISPERSION = 0.1
 
 
 def run_area(
@@ -170,7 +169,7 @@ def describe_run(
     unplaced = placed["unplaced_reason"].dropna().value_counts()
     numbers = results.hotspots["hotspot_id"].str.removeprefix("H").astype("int64")
     warnings = list(job.account.warnings)
-    if results.dispersion.overdispersion_k > MIN_REPORTED_OVERDISPERSION:
+    if results.dispersion.variance_ratio >= CLEARLY_OVERDISPERSED:
         warnings.append(results.dispersion.meaning)
     return {
         "area": job.area.key,
@@ -189,6 +188,7 @@ def describe_run(
         "location_quality": placed["location_quality"].value_counts().sort_index().to_dict(),
         "unplaced": {str(reason): int(n) for reason, n in unplaced.items()},
         "n_hotspots": len(results.hotspots),
+        "n_hotspots_among_unlike_roads": int(results.hotspots["stands_out"].sum()),
         "last_hotspot_number": int(numbers.max()) if len(numbers) else 0,
         "overdispersion": {
             "variance_ratio": round(results.dispersion.variance_ratio, 4),

@@ -61,6 +61,7 @@ def score(job: Job, frame: Frame, placed: gpd.GeoDataFrame, period: Period) -> R
             frame.corridors,
             on_road,
             years=period.years,
+            fdr=settings.hotspot_fdr,
             epdo_weights=settings.epdo_weights,
         )
         previous, first_free = find_previous_hotspots(job.workspace, job.area.key)

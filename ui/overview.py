@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -39,7 +42,7 @@ def _show_counts(shown: Shown) -> None:
             ("Crashes read", format_number(n_read), "reports in the period"),
             ("Placed on a road", format_number(n_placed), share),
             ("Not placed", format_number(n_not), "listed on the Data page" if n_not else ""),
-            ("Hotspots", format_number(run.get("n_hotspots")), "stand out beyond chance"),
+            ("Hotspots", format_number(run.get("n_hotspots")), describe_strong(run)),
             (
                 "Roads",
                 f"{format_number(run.get('network_km'))} km",
@@ -120,3 +123,11 @@ def _show_unplaced(shown: Shown) -> None:
     table = pd.DataFrame(rows, columns=["Why", "Crashes"])
     number = st.column_config.NumberColumn(format="localized")
     st.dataframe(table, hide_index=True, column_config={"Crashes": number})
+
+
+def describe_strong(run: Mapping[str, Any]) -> str:
+    """Say how many hotspots are more than busy roads."""
+    strong = run.get("n_hotspots_among_unlike_roads")
+    if strong is None:
+        return "stand out beyond chance"
+    return f"{format_number(strong)} of them even among unlike roads"

@@ -76,9 +76,22 @@ def describe_certainty(hotspot: Mapping[str, Any], period: str) -> str:
     if q != q:
         return words + "The data cannot tell how likely this is to be chance."
     limit = "fewer than 1 in 1,000" if q < 0.001 else f"at most {max(q * 100, 0.1):.1f} in 100"
-    return (
-        words + f"Of all stretches that stand out at least this much, {limit} "
+    chance = (
+        f"Of all stretches that stand out at least this much, {limit} "
         f"would be expected to do so by chance alone (false-discovery rate q {_format_q(q)})."
+    )
+    return words + chance + _describe_spread(hotspot)
+
+
+def _describe_spread(hotspot: Mapping[str, Any]) -> str:
+    """Say whether the place is unusual even among roads that carry unlike traffic."""
+    if "stands_out" not in hotspot:
+        return ""
+    if bool(hotspot["stands_out"]):
+        return " It stands out even among the unlike roads of its class."
+    return (
+        " Roads of one class differ, in traffic if nothing else: measured against that spread, "
+        "the data cannot tell whether this place is more than busy."
     )
 
 

@@ -75,7 +75,7 @@ def area_add(
 def area_list(context: Context, *, as_json: bool) -> None:
     """List the study areas."""
     areas = list_areas(context.open().home)
-    rows = [[a.key, a.name, a.published_run or "-", a.is_synthetic] for a in areas]
+    rows = [[a.key, a.name, a.published_run, a.is_synthetic] for a in areas]
     columns = ["key", "name", "published_run", "is_synthetic"]
     if as_json:
         echo_json({"areas": [dict(zip(columns, row, strict=True)) for row in rows]})

@@ -120,7 +120,7 @@ def snap(*, lines: Path, points: Path, max_distance_m: float, out: Path, as_json
 def before_after(*, table: Path, method: str, as_json: bool) -> None:
     """Evaluate a CSV of sites: observed_before, observed_after, and what is known."""
     try:
-        frame = pd.read_csv(table)
+        frame = pd.read_csv(table, sep=None, engine="python")
     except (OSError, ValueError) as error:
         raise DataSourceError.unreadable(table, str(error).splitlines()[0]) from error
     result = write_claim(evaluate(method, frame))

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
+import shapely
 
-from core.errors import NotEnoughDataError
+from core.errors import GeometryError, InputError, NotEnoughDataError
 from core.provenance import compute_file_sha256
 from core.settings import Settings
 from pipeline import run as run_module
+from pipeline.areas import AreaSources, add_area
 from pipeline.imports import import_records
 from pipeline.run import run_area
 from pipeline.runs import (
@@ -198,3 +200,22 @@ def test_every_table_is_in_one_metric_system(run):
         for name in ("segments", "intersections", "crashes", "sites", "lixels", "hotspots")
     }
     assert systems == {32648}
+
+
+def test_an_empty_stretch_at_the_end_of_the_period_is_warned_of(workspace, recorded_area, settings):
+    manifest = run_area(workspace, recorded_area, settings=settings, until=date(2025, 6, 30))
+    assert any("No crash was reported in 29 months" in text for text in manifest["warnings"])
+
+
+def test_a_period_that_ends_in_the_future_is_refused(workspace, recorded_area, settings):
+    with pytest.raises(InputError, match="lies in the future"):
+        run_area(workspace, recorded_area, settings=settings, until=date(2140, 1, 1))
+
+
+def test_provinces_of_another_place_are_refused(workspace, make_roads, tmp_path, settings):
+    far = tmp_path / "far.geojson"
+    box = gpd.GeoDataFrame({"name": ["Far"]}, geometry=[shapely.box(10, 10, 11, 11)], crs=4326)
+    box.to_file(far)
+    sources = AreaSources(roads=make_roads(), kind="osm", provinces=far)
+    with pytest.raises(GeometryError, match="none of 42 road segments"):
+        add_area(workspace, "far", sources, name=None, settings=settings)
