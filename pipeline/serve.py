@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -37,6 +38,7 @@ def serve_app(workspace: Workspace, *, port: int, tell: Callable[[str], object])
         "SAFECOMMUTE_HOME": str(workspace.home),
         "SAFECOMMUTE_DATABASE_URL": workspace.database_url,
     }
+    signal.signal(signal.SIGTERM, stop_like_keyboard)
     tell(f"Open http://localhost:{port} in a browser; stop with Ctrl-C.")
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
@@ -48,6 +50,12 @@ def serve_app(workspace: Workspace, *, port: int, tell: Callable[[str], object])
     if code:
         message = f"app: ended with code {code}; see the lines above, then `safecommute doctor`."
         raise SafeCommuteError(message)
+
+
+def stop_like_keyboard(number: int, frame: object) -> None:
+    """Let a service manager's stop end the app too, not only this process."""
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def require_free_port(port: int) -> None:
