@@ -33,7 +33,7 @@ sample: .venv/.synced ## write the synthetic sample again, byte for byte
 	$(RUN) python -m sample --out data
 
 .venv/.synced: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --frozen
+	$(UV) sync --frozen --compile-bytecode # so that every command starts at once
 	@touch $@
 
 .uv/bin/uv:
