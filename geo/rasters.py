@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import rasterio
+import shapely
 from rasterio.features import rasterize
 from rasterio.transform import from_origin
 
@@ -28,7 +31,7 @@ def write_line_raster(
     Parameters
     ----------
     lines
-        Lines in a metric CRS.
+        LineStrings in a metric CRS.
     column
         Numeric column to burn, >= 0; missing values burn nothing.
     path
@@ -62,7 +65,7 @@ def write_line_raster(
     height = math.floor((north - south) / cell_m) + 1
     transform = from_origin(west, north, cell_m, cell_m)
     grid = rasterize(
-        zip(valued.geometry.to_numpy(), valued[column].to_numpy(), strict=True),
+        zip(_write_geojson(valued.geometry.to_numpy()), valued[column].tolist(), strict=True),
         out_shape=(height, width),
         transform=transform,
         fill=NODATA,
@@ -87,3 +90,13 @@ def write_line_raster(
         target.write(grid, 1)
         target.set_band_description(1, description)
     return float(cell_m)
+
+
+def _write_geojson(lines: npt.NDArray[np.object_]) -> list[dict[str, object]]:
+    """Write lines as GeoJSON geometries, all at once: shapely's own way goes line by line."""
+    points = shapely.get_coordinates(lines).tolist()
+    ends = np.cumsum(shapely.get_num_coordinates(lines)).tolist()
+    return [
+        {"type": "LineString", "coordinates": points[start:end]}
+        for start, end in pairwise([0, *ends])
+    ]

@@ -38,11 +38,10 @@ __all__ = [
 
 MIN_ZOOM = 6
 MAX_ZOOM = 14
-LOW_ZOOM_MAX = 8
 MID_ZOOM_MAX = 10
 HIGH_ZOOM_MAX = 12
-LOW_ZOOM_BUDGET = 15_000  # features shown below zoom 9, so that a tile stays small
-MID_ZOOM_BUDGET = 60_000  # features shown at zooms 9 and 10
+ROAD_BUDGETS = {8: 15_000, MID_ZOOM_MAX: 60_000}  # features up to a zoom: a tile stays small
+ROAD_LAYERS = {8: "roads_low", MID_ZOOM_MAX: "roads_mid", HIGH_ZOOM_MAX: "roads_high"}
 
 SEGMENT_COLUMNS = ("site_id", "name", "road_class", "n_crashes", "crashes_per_km_year", "rank")
 THIN_COLUMNS = ("site_id", "road_class", "n_crashes")
@@ -79,10 +78,12 @@ def build_tile_layers(
     layers
         `roads_low` (zoom 6-8) and `roads_mid` (9-10) hold roads in order of class, then
         roads with most crashes, as far as a budget of features allows; `roads_high`
-        (11-12) and `segments` (13-14) hold all, the latter with all attributes;
-        `intersections` (11-14) holds those with a crash; `hotspots` is on every zoom.
-        Layers without features are left out. Below zoom 13 a road without a crash
-        carries no `site_id`: nothing will ever be counted on it, and tiles are half as big.
+        (11-12) and `segments` (13-14) hold all, the latter with all attributes. Where a
+        budget allows all roads at once, its layer goes on to zoom 12 and the ones between
+        are not written. `intersections` (11-14) holds those with a crash; `hotspots` is on
+        every zoom. Layers without features are left out. Below zoom 13 a road without a
+        crash carries no `site_id`: nothing will ever be counted on it, and tiles are half
+        as big. All frames are in degrees (EPSG:4326).
 
     Raises
     ------
@@ -91,32 +92,23 @@ def build_tile_layers(
     """
     shapes = sites.geometry.to_numpy()
     has_shape = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
-    is_segment = sites["site_type"] == "segment"
-    segments = sites[is_segment & has_shape]
+    drawn = sites[has_shape].to_crs(4326)
+    is_segment = drawn["site_type"] == "segment"
+    segments = drawn[is_segment]
     if segments.empty:
         message = "tiles: there is no road segment to draw; build the network first."
         raise InputError(message)
-    intersections = sites[~is_segment & has_shape & (sites["n_crashes"] > 0)]
-    layers = {
-        "roads_low": TileLayer(
-            frame=_pick_little(_thin(segments, LOW_ZOOM_BUDGET)), max_zoom=LOW_ZOOM_MAX
-        ),
-        "roads_mid": TileLayer(
-            frame=_pick_little(_thin(segments, MID_ZOOM_BUDGET)),
-            min_zoom=LOW_ZOOM_MAX + 1,
-            max_zoom=MID_ZOOM_MAX,
-        ),
-        "roads_high": TileLayer(
-            frame=_pick_little(segments), min_zoom=MID_ZOOM_MAX + 1, max_zoom=HIGH_ZOOM_MAX
-        ),
-        "segments": TileLayer(frame=_pick(segments, SEGMENT_COLUMNS), min_zoom=HIGH_ZOOM_MAX + 1),
-    }
+    intersections = drawn[~is_segment & (drawn["n_crashes"] > 0)]
+    layers = _build_road_layers(segments)
+    layers["segments"] = TileLayer(
+        frame=_pick(segments, SEGMENT_COLUMNS), min_zoom=HIGH_ZOOM_MAX + 1
+    )
     if len(intersections):
         layers["intersections"] = TileLayer(
             frame=_pick(intersections, INTERSECTION_COLUMNS), min_zoom=MID_ZOOM_MAX + 1
         )
     if hotspots is not None and len(hotspots):
-        layers["hotspots"] = TileLayer(frame=_pick(hotspots, HOTSPOT_COLUMNS))
+        layers["hotspots"] = TileLayer(frame=_pick(hotspots.to_crs(4326), HOTSPOT_COLUMNS))
     return layers
 
 
@@ -308,6 +300,21 @@ def _read_varint(message: bytes, at: int) -> tuple[int, int]:
         shift += 7
         if byte < 0x80:
             return number, at
+
+
+def _build_road_layers(segments: gpd.GeoDataFrame) -> dict[str, TileLayer]:
+    """Choose the roads of the zooms at which they carry no attribute but the colour's."""
+    layers: dict[str, TileLayer] = {}
+    min_zoom = MIN_ZOOM
+    for max_zoom, name in ROAD_LAYERS.items():
+        chosen = _thin(segments, ROAD_BUDGETS.get(max_zoom, len(segments)))
+        is_all = len(chosen) == len(segments)
+        last = HIGH_ZOOM_MAX if is_all else max_zoom
+        layers[name] = TileLayer(frame=_pick_little(chosen), min_zoom=min_zoom, max_zoom=last)
+        if is_all:
+            break
+        min_zoom = last + 1
+    return layers
 
 
 def _thin(segments: gpd.GeoDataFrame, budget: int) -> gpd.GeoDataFrame:

@@ -22,7 +22,7 @@ __all__ = ["describe_hotspots", "keep_identities"]
 
 HOURS_PER_WEEK = 168
 EN_DASH = "\N{EN DASH}"
-SAME_PLACE_BUFFER_M = 15.0
+SAME_PLACE_DISTANCE_M = 15.0
 
 
 def describe_hotspots(
@@ -236,9 +236,11 @@ def keep_identities(
     """
     previous_id = np.full(len(scan.lixels), None, dtype=object)
     if previous is not None and len(previous):
-        zones = previous.to_crs(scan.lixels.crs).geometry.buffer(SAME_PLACE_BUFFER_M)
+        earlier = previous.to_crs(scan.lixels.crs).geometry
         middles = scan.lixels.geometry.interpolate(0.5, normalized=True)
-        zone, lixel = middles.sindex.query(zones, predicate="contains")
+        zone, lixel = middles.sindex.query(
+            earlier, predicate="dwithin", distance=SAME_PLACE_DISTANCE_M
+        )
         previous_id[lixel[::-1]] = previous["hotspot_id"].to_numpy()[zone[::-1]]
     match = match_identities(
         scan.labels, previous_id, scan.lixels["length_m"], next_number=first_free

@@ -28,7 +28,7 @@ from records.contracts import require_contract
 from records.engines import make_engine, plain_errors, take_write_lock, turn_on_write_ahead
 from records.fields import KINDS, find_kind
 from records.schema import AUDIT, IMPORTS, METADATA, RECORDS, list_content_columns
-from records.tables import to_record_frame
+from records.tables import list_frame_columns, to_record_frame
 
 __all__ = ["Database"]
 
@@ -116,12 +116,14 @@ class Database:
         """
         spec = find_kind(kind)
         table = RECORDS[kind]
-        query = sa.select(table).where(table.c.area == area).order_by(table.c.record_id)
+        names = list_frame_columns(spec)
+        wanted = [table.c["record_id" if name == "crash_id" else name] for name in names]
+        query = sa.select(*wanted).where(table.c.area == area)
         with self.reading() as connection:
             rows = connection.execute(query).all()
-        columns = list(zip(*rows, strict=True)) if rows else [() for _ in table.c]
-        names = [column.name for column in table.c]
+        columns = zip(*rows, strict=True) if rows else [()] * len(wanted)
         frame = to_record_frame(dict(zip(names, columns, strict=True)), spec)
+        frame = frame.sort_values(frame.columns[0], ignore_index=True)  # dearer in the database
         require_contract(frame, kind)
         return frame
 

@@ -49,7 +49,7 @@ def to_record_frame(columns: dict[str, Sequence[Any]], kind: Kind) -> pd.DataFra
     Parameters
     ----------
     columns
-        Table column → values, missing ones None.
+        Frame column → values, missing ones None.
     kind
         Kind of record.
 
@@ -61,7 +61,7 @@ def to_record_frame(columns: dict[str, Sequence[Any]], kind: Kind) -> pd.DataFra
     wanted = list_frame_columns(kind)
     data = {}
     for name, dtype in wanted.items():
-        values = columns["record_id" if name == "crash_id" else name]
+        values = columns[name]
         if name == "road_users":
             values = ["" if value is None else value for value in values]
         data[name] = pd.Series(list(values), dtype="object").astype(dtype)  # type: ignore[call-overload]

@@ -68,8 +68,7 @@ def test_every_zoom_holds_roads_and_hotspots(tiles):
     counts = count_features_by_zoom(tiles)
     assert sorted(counts) == list(range(6, 15))
     for zoom, by_layer in counts.items():
-        steps = {8: "roads_low", 10: "roads_mid", 12: "roads_high", 14: "segments"}
-        roads = next(name for last, name in steps.items() if zoom <= last)
+        roads = "roads_low" if zoom <= 12 else "segments"  # all 180 fit in the first budget
         assert by_layer[roads] > 0, f"zoom {zoom} shows no road"
         assert by_layer["hotspots"] > 0, f"zoom {zoom} shows no hotspot"
         assert ("intersections" in by_layer) == (zoom >= 11)
@@ -78,11 +77,23 @@ def test_every_zoom_holds_roads_and_hotspots(tiles):
 def test_high_zoom_keeps_every_segment(tiles):
     # A feature is written once to each tile that it touches, so never less than 180.
     assert count_features_by_zoom(tiles)[14]["segments"] >= 180
-    assert count_features_by_zoom(tiles)[11]["roads_high"] >= 180
+    assert count_features_by_zoom(tiles)[11]["roads_low"] >= 180
+
+
+def test_each_budget_has_its_zooms_and_none_is_left_out(sites, monkeypatch, tmp_path):
+    monkeypatch.setattr("geo.tiles.ROAD_BUDGETS", {8: 30, 10: 90})
+    layers = build_tile_layers(sites)
+    zooms = {name: (layer.min_zoom, layer.max_zoom) for name, layer in layers.items()}
+    assert zooms["roads_low"] == (6, 8)
+    assert zooms["roads_mid"] == (9, 10)
+    assert zooms["roads_high"] == (11, 12)
+    assert len(layers["roads_low"].frame) <= 30 < len(layers["roads_mid"].frame) <= 90
+    assert len(layers["roads_high"].frame) == 180
+    assert min(write_tiles(layers, tmp_path / "tiles.pmtiles").values()) > 0
 
 
 def test_low_zooms_keep_main_roads_and_crashes_within_the_budget(sites, monkeypatch):
-    monkeypatch.setattr("geo.tiles.LOW_ZOOM_BUDGET", 30)
+    monkeypatch.setattr("geo.tiles.ROAD_BUDGETS", {8: 30, 10: 90})
     low = build_tile_layers(sites)["roads_low"].frame
     assert len(low) <= 30
     n_trunk = ((sites["site_type"] == "segment") & (sites["road_class"] == "trunk")).sum()
