@@ -12,7 +12,15 @@ import sqlalchemy as sa
 
 from records.fields import KINDS, Field, FieldType, Kind
 
-__all__ = ["AUDIT", "BOOKKEEPING", "IMPORTS", "METADATA", "RECORDS", "list_content_columns"]
+__all__ = [
+    "AUDIT",
+    "BOOKKEEPING",
+    "IMPORTS",
+    "METADATA",
+    "PAIRS",
+    "RECORDS",
+    "list_content_columns",
+]
 
 METADATA: Final = sa.MetaData()
 
@@ -47,6 +55,20 @@ AUDIT: Final = sa.Table(
     sa.Column("import_id", sa.Integer, sa.ForeignKey("import_batch.import_id"), nullable=True),
     sa.Column("row_number", sa.Integer, nullable=True),
     sa.Column("old_values", sa.Text, nullable=True),  # JSON of the fields that changed
+)
+
+# Two reports that may tell of one crash, and what was decided; `left_id` < `right_id`.
+PAIRS: Final = sa.Table(
+    "crash_pair",
+    METADATA,
+    sa.Column("left_id", sa.Text, primary_key=True),
+    sa.Column("right_id", sa.Text, primary_key=True),
+    sa.Column("area", sa.Text, nullable=False, index=True),
+    sa.Column("probability", sa.Double, nullable=False),
+    sa.Column("reasons", sa.Text, nullable=False),  # what agrees and what does not, in words
+    sa.Column("decision", sa.Text, nullable=False),  # merged, queued, separate
+    sa.Column("decided_by", sa.Text, nullable=False),  # a person, or "matching"
+    sa.Column("decided_at", sa.DateTime, nullable=False),  # UTC
 )
 
 # What every record has beside its fields.
