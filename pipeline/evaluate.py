@@ -15,6 +15,7 @@ from pipeline.areas import load_area
 from pipeline.paths import DATA_FOLDER
 from pipeline.workspace import Workspace
 from records.database import Database
+from records.fields import split_list
 from reports.claims import InterventionFacts, write_claim
 from reports.comparators import illustrate_comparators, read_worker_crashes
 
@@ -234,12 +235,8 @@ def describe_facts(
 
 
 def list_factories(record: Mapping[str, Any]) -> list[str]:
-    """Return the identifiers in the record's `factories`, each once.
-
-    They are separated by semicolons; commas are understood too.
-    """
-    parts = text_of(record, "factories").replace(",", ";").split(";")
-    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))
+    """Return the identifiers in the record's `factories`, each once."""
+    return split_list(text_of(record, "factories"))
 
 
 def text_of(record: Mapping[str, Any], field: str) -> str:

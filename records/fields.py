@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from core.errors import InputError
 
-__all__ = ["KINDS", "Field", "FieldType", "Kind", "find_kind"]
+__all__ = ["KINDS", "Field", "FieldType", "Kind", "find_kind", "split_list"]
 
 
 class FieldType(StrEnum):
@@ -46,6 +46,8 @@ class Field:
     aliases: tuple[str, ...] = ()
     fallback: str | None = None  # the word for missing or unknown
     if_unknown: IfUnknown = IfUnknown.KEEP
+    refers_to: str = ""  # the kind whose identifier it holds
+    is_list: bool = False  # several of them; see `split_list`
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,11 @@ class Kind:
         """Names of the fields, the key left out."""
         return tuple(field.name for field in self.fields)
 
+    @property
+    def references(self) -> tuple[Field, ...]:
+        """Fields that name another record."""
+        return tuple(field for field in self.fields if field.refers_to)
+
 
 LON = Field(
     "lon", FieldType.DEGREES, aliases=("longitude", "lng", "long", "x", "gps_lon", "geometry_lon")
@@ -81,6 +88,10 @@ LAT = Field("lat", FieldType.DEGREES, aliases=("latitude", "y", "gps_lat", "geom
 
 def _yes_no(name: str) -> Field:
     return Field(name, FieldType.WORD, codebook="yes_no_unknown", fallback="unknown")
+
+
+def _factory(*, is_required: bool = False) -> Field:
+    return Field("factory_id", is_required=is_required, aliases=("factory",), refers_to="factory")
 
 
 CRASH = Kind(
@@ -112,7 +123,7 @@ CRASH = Kind(
         Field("road_users", FieldType.WORDS, codebook="road_user"),
         Field("light", FieldType.WORD, codebook="light", fallback="unknown"),
         _yes_no("is_worker_commute"),
-        Field("factory_id", aliases=("factory",)),
+        _factory(),
         Field("collision_type"),
         Field("narrative", aliases=("description",)),
     ),
@@ -138,7 +149,7 @@ ORIGIN = Kind(
     key="origin_id",
     can_make_key=True,
     fields=(
-        Field("factory_id", is_required=True, aliases=("factory",)),
+        _factory(is_required=True),
         Field("village"),
         LON,
         LAT,
@@ -166,7 +177,7 @@ VEHICLE = Kind(
     key="vehicle_id",
     can_make_key=True,
     fields=(
-        Field("factory_id", aliases=("factory",)),
+        _factory(),
         Field("type", FieldType.WORD, codebook="road_user", aliases=("vehicle_type",)),
         Field("seats", FieldType.COUNT),
         Field("riders", FieldType.COUNT),
@@ -181,14 +192,19 @@ CASUALTY = Kind(
     key_is_per_source=True,
     can_make_key=True,
     fields=(
-        Field("crash_source_id", is_required=True, aliases=("source_id", "crash_id", "crash")),
+        Field(
+            "crash_source_id",
+            is_required=True,
+            aliases=("source_id", "crash_id", "crash"),
+            refers_to="crash",
+        ),
         Field("sex", FieldType.WORD, codebook="sex", fallback="unknown"),
         Field("age_band", FieldType.WORD, codebook="age_band", fallback="unknown"),
         Field("road_user", FieldType.WORD, codebook="road_user"),
         Field("helmet", FieldType.WORD, codebook="yes_no_unknown", fallback="unknown"),
         Field("injury", FieldType.WORD, codebook="injury", if_unknown=IfUnknown.REJECT),
         _yes_no("is_worker"),
-        Field("factory_id", aliases=("factory",)),
+        _factory(),
     ),
 )
 INTERVENTION = Kind(
@@ -197,7 +213,7 @@ INTERVENTION = Kind(
     fields=(
         Field("name", is_required=True),
         Field("measure"),
-        Field("factories"),
+        Field("factories", refers_to="factory", is_list=True),
         Field("start_before", FieldType.DATE),
         Field("start", FieldType.DATE),
         Field("end", FieldType.DATE),
@@ -234,3 +250,12 @@ def find_kind(name: str) -> Kind:
     except KeyError:
         message = f"kind {name!r} is not known; use one of: {', '.join(KINDS)}."
         raise InputError(message) from None
+
+
+def split_list(text: str) -> list[str]:
+    """Return the identifiers in a text, each once.
+
+    They are separated by semicolons; commas are understood too.
+    """
+    parts = text.replace(",", ";").split(";")
+    return list(dict.fromkeys(part.strip() for part in parts if part.strip()))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,11 +25,12 @@ import sqlalchemy as sa
 from records.content import compute_content_hash, compute_content_hashes, compute_record_id
 from records.engines import insert_rows
 from records.fields import KINDS, Kind
+from records.lookup import find_recorded, in_parts
+from records.references import References
 from records.schema import AUDIT, RECORDS, list_content_columns
 
 __all__ = ["Storing"]
 
-LOOKUP_SIZE = 5_000
 MAX_HELD = 100_000
 PLACE_FIELDS = frozenset({"lon", "lat", "place_note"})
 _CRASH_COLUMNS = [one.name for one in list_content_columns(KINDS["crash"])]
@@ -65,8 +66,10 @@ class Storing:
     _updated: set[str] = field(default_factory=set)
     _late_log: list[dict[str, Any]] = field(default_factory=list)
     _is_first: bool = False
+    _references: References = field(init=False)
 
     def __post_init__(self) -> None:
+        self._references = References(self.kind, self.area)
         query = sa.select(self._table.c.record_id).where(self._table.c.area == self.area)
         self._is_first = self.connection.execute(query.limit(1)).first() is None
 
@@ -89,6 +92,7 @@ class Storing:
         row_numbers
             Line of each row in its file.
         """
+        self._references.take(frame, row_numbers)
         rows = self._make_rows(frame, row_numbers)
         recorded = self._find_recorded([row.record_id for row in rows])
         twins = self._find_twins(rows)
@@ -111,8 +115,9 @@ class Storing:
             self._resolve_held()
 
     def finish(self) -> None:
-        """Settle what was held back, and log every new record."""
+        """Settle what was held back, log every new record, note what names none."""
         self._resolve_held()
+        self.notes.update(self._references.count_orphans(self.connection))
         table = self._table
         new = sa.select(
             sa.literal(self.kind.name),
@@ -144,13 +149,8 @@ class Storing:
         """Return the content digests of those recorded by an earlier import."""
         if self._is_first:
             return {}
-        table = self._table
-        found: dict[str, str] = {}
-        for some in _in_parts([one for one in record_ids if one not in self._seen]):
-            query = sa.select(table.c.record_id, table.c.content_hash)
-            for one, two in self.connection.execute(query.where(table.c.record_id.in_(some))):
-                found[one] = two
-        return found
+        unseen = [one for one in record_ids if one not in self._seen]
+        return find_recorded(self.connection, self._table, unseen)
 
     def _find_twins(self, rows: list[_Row]) -> set[str]:
         """Return the contents that some recorded event has too."""
@@ -158,7 +158,7 @@ class Storing:
             return set()
         table = self._table
         found: set[str] = set()
-        for some in _in_parts([row.content_hash for row in rows if self._is_told_apart(row)]):
+        for some in in_parts([row.content_hash for row in rows if self._is_told_apart(row)]):
             query = sa.select(table.c.content_hash).where(
                 table.c.area == self.area, table.c.content_hash.in_(some)
             )
@@ -225,7 +225,7 @@ class Storing:
     def _resolve_held(self) -> None:
         """Update what differs from its record, field by field."""
         held, self._held = self._held, {}
-        for some in _in_parts(list(held)):
+        for some in in_parts(list(held)):
             query = sa.select(self._table).where(self._table.c.record_id.in_(some))
             changes: list[dict[str, Any]] = []
             log: list[dict[str, Any]] = []
@@ -288,11 +288,6 @@ def _list_changes(names: list[str], before: Values, after: Values) -> dict[str, 
     """Return the earlier values of the fields that differ."""
     pairs = zip(names, before, after, strict=True)
     return {name: old for name, old, new in pairs if old != new}
-
-
-def _in_parts(items: list[str]) -> Iterator[list[str]]:
-    for start in range(0, len(items), LOOKUP_SIZE):
-        yield items[start : start + LOOKUP_SIZE]
 
 
 def _to_plain(column: pd.Series[Any]) -> list[Any]:

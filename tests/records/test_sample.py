@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pandas as pd
 import pytest
 
 FILES = {
@@ -22,10 +23,23 @@ def sample(root):
 
 @pytest.mark.parametrize("kind", FILES)
 def test_clean_files_are_taken_whole(sample, take, kind):
+    if kind != "factory":
+        take(sample / FILES["factory"], "factory")
     report = take(sample / FILES[kind], kind)
     assert report.accepted == report.read > 0
     assert report.unused_columns == ()
-    assert report.notes == {}
+    others = [text for text in report.notes if not text.startswith("crash_source_id names a crash")]
+    assert others == []
+
+
+def test_casualties_of_refused_crashes_are_counted(sample, database, take):
+    take(sample / "crashes.csv")
+    notes = take(sample / "casualties.csv", "casualty").notes
+    named = pd.read_csv(sample / "casualties.csv", dtype="str")["crash_source_id"]
+    orphans = ~named.isin(database.read("crash", "a")["source_id"])
+    counts = [n for text, n in notes.items() if text.startswith("crash_source_id names a crash")]
+    assert counts == [orphans.sum()]
+    assert 0 < counts[0] < 50
 
 
 def test_planted_dirt_is_found(sample, database, take):
