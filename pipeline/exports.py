@@ -5,7 +5,8 @@ What leaves, and what does not
     source's own file, no village, no linked factory, not even whether a worker was on the way
     to work. Exact place and time, that flag and a factory next door would together point at a
     person. Hotspots say how many were on their way to work, from `MIN_PERSONS` upwards. Of a
-    factory only its name, workers, province and place leave.
+    factory only its name, workers, province and place leave. A crash without a site also says
+    which row of which file it is, for whoever has that file and is to mend it.
 
 Nothing is dropped
     `crashes` are those that have a site, `unplaced_crashes` (a table without shapes) all the
@@ -28,6 +29,7 @@ import pyogrio
 
 from core.errors import DataSourceError, InputError, MissingDataError
 from pipeline.areas import load_area
+from pipeline.import_log import list_imports
 from pipeline.paths import DATA_FOLDER
 from pipeline.runs import find_published_run, find_run, load_manifest, load_table
 from pipeline.workspace import Workspace
@@ -114,12 +116,14 @@ def export_run(
     InputError
         If there is no such format or the suffix does not fit it.
     DataSourceError
-        If a file cannot be written.
+        If the records cannot be read or a file cannot be written.
     """
     load_area(workspace, key)
     require_suffix(out, file_format)
     folder = find_run(workspace.home, key, run_id) if run_id else require_published(workspace, key)
-    layers = read_layers(folder)
+    imports = list_imports(workspace, key)
+    file_names = dict(zip(imports["import_id"], imports["file_name"], strict=True))
+    layers = read_layers(folder, file_names)
     if file_format == "gpkg":
         is_synthetic = bool(load_manifest(folder)["is_synthetic"])
         write = partial(write_geopackage, layers=layers, is_synthetic=is_synthetic)
@@ -155,8 +159,16 @@ def require_published(workspace: Workspace, key: str) -> Path:
     return folder
 
 
-def read_layers(folder: Path) -> Layers:
-    """Return what of a run may leave; every row says SYNTHETIC when the run is."""
+def read_layers(folder: Path, file_names: Mapping[int, str]) -> Layers:
+    """Return what of a run may leave; every row says SYNTHETIC when the run is.
+
+    Parameters
+    ----------
+    folder
+        Of the run.
+    file_names
+        `import_id` of the records: the file that was imported.
+    """
     sites = load_table(folder, "sites")
     crashes = load_table(folder, "crashes")
     factories = load_table(folder, "factories")
@@ -164,7 +176,6 @@ def read_layers(folder: Path) -> Layers:
     is_segment = sites["site_type"].eq("segment")
     is_placed = crashes["site_id"].notna()
     kept = [column for column in CRASH_COLUMNS if column in crashes]
-    unplaced = [column for column in kept if column not in PLACED_ONLY]
     first = [column for column in HOTSPOT_FIRST if column in hotspots]
     layers: Layers = {
         "segments": add_attributes(sites[is_segment], load_table(folder, "segments"), "S"),
@@ -176,7 +187,7 @@ def read_layers(folder: Path) -> Layers:
         "hotspots": hide_few(hotspots[[*first, *hotspots.columns.drop(first)]]),
         "crashes": crashes.loc[is_placed, [*kept, "geometry"]],
         "factories": factories[[c for c in FACTORY_COLUMNS if c in factories] + ["geometry"]],
-        "unplaced_crashes": pd.DataFrame(crashes.loc[~is_placed, [*unplaced, "unplaced_reason"]]),
+        "unplaced_crashes": list_unplaced(crashes[~is_placed], file_names),
     }
     note = {"note": SYNTHETIC_NOTE} if load_manifest(folder)["is_synthetic"] else {}
     return {
@@ -192,6 +203,15 @@ def add_attributes(sites: pd.DataFrame, network: pd.DataFrame, letter: str) -> p
     attributes = pd.DataFrame(network.drop(columns=known, errors="ignore"))
     attributes["site_id"] = letter + number.astype("str")
     return sites.merge(attributes, on="site_id", how="left", validate="one_to_one")
+
+
+def list_unplaced(crashes: pd.DataFrame, file_names: Mapping[int, str]) -> pd.DataFrame:
+    """Return crashes without a site, with the reason and where to find them in their file."""
+    kept = [column for column in CRASH_COLUMNS if column in crashes and column not in PLACED_ONLY]
+    return pd.DataFrame(crashes[[*kept, "unplaced_reason"]]).assign(
+        source_file=crashes["import_id"].map(file_names).astype("str"),
+        source_row=crashes["row_number"],
+    )
 
 
 def hide_few(hotspots: pd.DataFrame) -> pd.DataFrame:

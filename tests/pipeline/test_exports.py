@@ -128,6 +128,22 @@ def test_every_row_leaves_in_every_format(files, run_folder, file_format):
 
 
 @pytest.mark.parametrize("file_format", EXPORT_FORMATS)
+def test_a_crash_without_a_place_can_be_found_in_its_file(files, file_format):
+    tables, _ = read_format(files[file_format], file_format)
+    unplaced = tables["unplaced_crashes"]
+    where = list(zip(unplaced["source_file"], unplaced["source_row"].astype(int), strict=True))
+    assert sorted(where) == [("crashes.csv", 77), ("hostile.csv", 4), ("hostile.csv", 5)]
+    others = set().union(*(set(table) for name, table in tables.items() if name != LAYERS[-1]))
+    assert not others & {"source_file", "source_row", "import_id", "row_number"}
+
+
+def test_an_import_nobody_recorded_leaves_the_file_empty(run_folder):
+    unplaced = read_layers(run_folder, {})["unplaced_crashes"]
+    assert unplaced["source_file"].isna().all()
+    assert sorted(unplaced["source_row"]) == [4, 5, 77]
+
+
+@pytest.mark.parametrize("file_format", EXPORT_FORMATS)
 def test_every_column_of_every_layer_is_described(files, file_format):
     tables, dictionary = read_format(files[file_format], file_format)
     described = set(zip(dictionary["layer"], dictionary["column"], strict=True))
@@ -158,7 +174,7 @@ def test_synthetic_is_said_of_the_layers_themselves(files):
 
 def test_real_data_are_not_called_synthetic(run_folder, monkeypatch):
     monkeypatch.setattr(exports, "load_manifest", lambda _: {"is_synthetic": False})
-    assert all("note" not in layer for layer in read_layers(run_folder).values())
+    assert all("note" not in layer for layer in read_layers(run_folder, {}).values())
 
 
 @pytest.mark.parametrize("file_format", EXPORT_FORMATS)
@@ -180,7 +196,7 @@ def test_a_crash_column_leaves_only_when_it_is_on_the_list(run_folder, monkeypat
         return table.assign(source="x", driver_name="Sok") if name == "crashes" else table
 
     monkeypatch.setattr(exports, "load_table", load)
-    layers = read_layers(run_folder)
+    layers = read_layers(run_folder, {})
     assert "driver_name" not in layers["crashes"]
     assert "driver_name" not in layers["unplaced_crashes"]
     assert not set(CRASH_COLUMNS) & set(PRIVATE_COLUMNS)
@@ -191,7 +207,7 @@ def test_small_numbers_of_workers_are_not_told(run_folder):
     hidden = hide_few(counts)["n_worker_commute"]
     assert hidden.tolist() == [0, pd.NA, pd.NA, 5, 12]
     assert counts["n_worker_commute"].tolist() == [0, 1, 4, 5, 12]
-    told = read_layers(run_folder)["hotspots"]["n_worker_commute"].dropna()
+    told = read_layers(run_folder, {})["hotspots"]["n_worker_commute"].dropna()
     assert not told.between(1, 4).any()
 
 
@@ -203,7 +219,7 @@ def test_a_column_nobody_described_stays_and_is_named(caplog):
 
 
 def test_a_run_has_no_column_that_nobody_described(run_folder, caplog):
-    read_layers(run_folder)
+    read_layers(run_folder, {})
     assert caplog.text == ""
 
 
