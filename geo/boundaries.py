@@ -169,8 +169,11 @@ def _mend_crs(frame: GeoDataFrame, path: Path, near_wgs84: Sequence[float] | Non
     if near_wgs84 is not None:
         system = estimate_metric_crs(near_wgs84)
         guess = frame.set_crs(system, allow_override=True)
-        if _touches(guess, near_wgs84):
-            logger.warning("%s: says degrees but holds metres; read as %s", path, system.srs)
+        if system.utm_zone is not None and _touches(guess, near_wgs84):
+            logger.warning(
+                "%s: says degrees but holds metres; taken to be UTM zone %s (%s)",
+                path, system.utm_zone, system.srs,
+            )  # fmt: skip
             return guess
     message = (
         f"{path}: coordinates such as {west:.0f}, {south:.0f} are no degrees though the file says "

@@ -23,6 +23,7 @@ from core.errors import CrsError, DataSourceError, MissingDataError, NetworkErro
 from core.progress import Progress, no_progress
 from core.units import M_PER_KM
 from core.vocabulary import RoadClass
+from geo.boundaries import read_boundary
 from geo.chains import RoadLines
 from geo.crs import WGS84, estimate_metric_crs, is_metric, parse_crs
 from geo.intersections import build_intersections
@@ -72,7 +73,7 @@ def build_network_from_osm(
     road_classes: Sequence[str],
     max_segment_length_m: float,
     intersection_tolerance_m: float,
-    boundary: BaseGeometry | None = None,
+    boundary: BaseGeometry | Path | None = None,
     crs: object | None = None,
     progress: Progress = no_progress,
 ) -> Network:
@@ -89,8 +90,9 @@ def build_network_from_osm(
     intersection_tolerance_m
         Junction nodes within this distance are one intersection [m].
     boundary
-        Polygon in WGS84. A stretch between two OSM nodes takes part when its middle lies
-        inside, so that neighbouring areas share out the roads with nothing twice.
+        Polygon in WGS84, or a file that `geo.boundaries.read_boundary` reads. A stretch
+        between two OSM nodes takes part when its middle lies inside, so that neighbouring
+        areas share out the roads with nothing twice.
     crs
         Projected system in true metres; by default the one that suits the area.
     progress
@@ -102,16 +104,16 @@ def build_network_from_osm(
         If the file is missing, empty, cut short or not OpenStreetMap data.
     NetworkError
         If it holds no road of these classes; the message says what is there.
-    GeometryError
-        If the boundary holds none of its roads.
+    GeometryError, CrsError
+        If the boundary holds none of its roads, or its file no polygon that can be read.
     """
     progress(0, 5, "reading roads")
     roads = read_osm(path, road_classes=road_classes, progress=progress)
     _require_roads(len(roads.ways), roads.n_ways_read, roads.n_ways_skipped, path)
     progress(1, 5, "projecting")
-    ways, offset, at, n_outside = clip_roads(
-        roads.ways, roads.offset, roads.lon, roads.lat, boundary
-    )
+    extent = (roads.lon.min(), roads.lat.min(), roads.lon.max(), roads.lat.max())
+    area = _find_outline(boundary, extent)
+    ways, offset, at, n_outside = clip_roads(roads.ways, roads.offset, roads.lon, roads.lat, area)
     osm_id, first, node = np.unique(roads.node_ref[at], return_index=True, return_inverse=True)
     lon, lat = roads.lon[at][first], roads.lat[at][first]
     system = _choose_crs(crs, lon, lat)
@@ -122,7 +124,7 @@ def build_network_from_osm(
     return _build(
         lines,
         has_signal=has_signal,
-        places=_keep_inside(roads, boundary).to_crs(system),
+        places=_keep_inside(roads, area).to_crs(system),
         system=system,
         max_segment_length_m=max_segment_length_m,
         intersection_tolerance_m=intersection_tolerance_m,
@@ -137,7 +139,7 @@ def build_network_from_lines(
     road_classes: Sequence[str],
     max_segment_length_m: float,
     intersection_tolerance_m: float,
-    boundary: BaseGeometry | None = None,
+    boundary: BaseGeometry | Path | None = None,
     crs: object | None = None,
     class_column: str | None = None,
     progress: Progress = no_progress,
@@ -179,7 +181,10 @@ def build_network_from_lines(
     system = _choose_lines_crs(crs, shapes)
     xy, row = shapely.get_coordinates(shapes.to_crs(system).to_numpy(), return_index=True)
     offset = np.searchsorted(row, np.arange(len(shapes) + 1)).astype(np.int64)
-    area = None if boundary is None else gpd.GeoSeries([boundary], crs=WGS84).to_crs(system).iloc[0]
+    to_wgs84 = Transformer.from_crs(system, WGS84, always_xy=True)
+    extent = to_wgs84.transform_bounds(*xy.min(axis=0), *xy.max(axis=0))
+    outline = _find_outline(boundary, extent)
+    area = None if outline is None else gpd.GeoSeries([outline], crs=WGS84).to_crs(system).iloc[0]
     ways, offset, at, n_outside = clip_roads(typed.ways, offset, xy[:, 0], xy[:, 1], area)
     x, y = xy[at, 0], xy[at, 1]
     node, first = index_line_nodes(x, y)
@@ -332,6 +337,16 @@ def _require_roads(
 def _add_reasons(skipped: Mapping[str, int], n_outside: int, n_short: int) -> dict[str, int]:
     more = Counter(skipped) + Counter({"outside the boundary": n_outside, "no length": n_short})
     return dict(sorted(more.items()))
+
+
+def _find_outline(
+    boundary: BaseGeometry | Path | None, extent: Sequence[float]
+) -> BaseGeometry | None:
+    """Give the boundary as one shape in WGS84; `extent` [degree] is that of the roads."""
+    if isinstance(boundary, Path):
+        areas = read_boundary(boundary, near_wgs84=extent)
+        return shapely.union_all(areas.geometry.to_numpy())
+    return boundary
 
 
 def _choose_crs(crs: object | None, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> CRS:

@@ -173,18 +173,11 @@ def build_area_network(
         return given.get(role) if given is not None else area.find_file(workspace, role)
 
     def build(folder: Path) -> None:
-        boundary_path = find("boundary")
-        boundary = read_boundary(boundary_path) if boundary_path else None
         builder = build_network_from_osm if area.kind == "osm" else build_network_from_lines
         roads = find("roads")
         if roads is None:
             raise MissingDataError.no_such("source", "roads", list(area.files), "add it again.")
-        network = builder(
-            roads,
-            boundary=boundary.geometry.union_all() if boundary is not None else None,
-            progress=progress,
-            **options,
-        )
+        network = builder(roads, boundary=find("boundary"), progress=progress, **options)
         write_network(name_areas(network, find("provinces"), find("districts")), folder)
 
     inputs = [NETWORK_VERSION, area.kind, area.sha256, options]

@@ -88,7 +88,7 @@ def test_an_invalid_polygon_is_repaired(tmp_path):
     assert shapely.area(areas.geometry.to_numpy()).sum() == pytest.approx(2.0)
 
 
-def test_metres_that_claim_to_be_degrees_are_noticed(tmp_path, two_areas):
+def test_metres_that_claim_to_be_degrees_are_noticed(tmp_path, two_areas, caplog):
     path = tmp_path / "trap.geojson"
     frame = two_areas.to_crs(UTM48).set_crs(4326, allow_override=True)
     path.write_text(frame.to_json(), encoding="utf-8")
@@ -96,6 +96,9 @@ def test_metres_that_claim_to_be_degrees_are_noticed(tmp_path, two_areas):
         read_boundary(path)
     near = read_boundary(path, near_wgs84=(104.9, 9.0, 105.2, 9.2))
     assert near.total_bounds == pytest.approx(two_areas.total_bounds, abs=1e-6)
+    assert "taken to be UTM zone 48N (EPSG:32648)" in caplog.text
+    with pytest.raises(CrsError, match="no degrees"):  # an area of many zones tells none
+        read_boundary(path, near_wgs84=(95.0, 5.0, 115.0, 15.0))
     given_crs = read_boundary(path, crs="EPSG:32648")
     assert given_crs.total_bounds == pytest.approx(two_areas.total_bounds, abs=1e-6)
     with pytest.raises(CrsError, match="no degrees"):

@@ -106,6 +106,30 @@ def test_a_boundary_keeps_what_lies_inside(crossroads, options):
         build_network_from_osm(crossroads, boundary=Point(105, 11.5), **options)
 
 
+@pytest.mark.parametrize("claims_degrees", [False, True])
+def test_a_boundary_file_is_read_where_the_roads_are(
+    crossroads, options, tmp_path, caplog, claims_degrees
+):
+    whole = build_network_from_osm(crossroads, **options)
+    west, south, _, north = whole.summary["bounds_wgs84"]
+    outline = gpd.GeoSeries([box(west - 1, south - 1, 105.0005, north + 1)], crs=4326)
+    if claims_degrees:  # metres, as many a GeoJSON of a ministry has them
+        outline = outline.to_crs(32648).set_crs(4326, allow_override=True)
+    path = tmp_path / "outline.geojson"
+    path.write_text(outline.to_json(), encoding="utf-8")
+    half = build_network_from_osm(crossroads, boundary=path, **options)
+    assert sorted(half.segments["length_m"].round()) == [100, 100, 200, 400]
+    assert half.places["name"].tolist() == ["Phum"]
+    assert ("taken to be UTM zone 48N" in caplog.text) == claims_degrees
+    lines = read_roads_as_lines(whole)
+    half = build_network_from_lines(lines, boundary=path, **options)
+    assert sorted(half.segments["length_m"].round()) == [100, 100, 200, 400]
+
+
+def read_roads_as_lines(network):
+    return network.segments[["highway", "geometry"]].to_crs(4326)
+
+
 def test_an_area_without_roads_says_what_is_there(write_osm, crossroads, options):
     with pytest.raises(NetworkError, match="1 road class not chosen: trunk") as caught:
         build_network_from_osm(crossroads, **(options | {"road_classes": ["motorway"]}))
