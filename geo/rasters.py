@@ -21,6 +21,7 @@ __all__ = ["write_line_raster"]
 
 MAX_CELLS = 25_000_000
 NODATA = -1.0
+BLOCK_LINES = 100_000  # handed over at once: their GeoJSON takes far more memory than they do
 
 
 def write_line_raster(
@@ -64,14 +65,11 @@ def write_line_raster(
     width = math.floor((east - west) / cell_m) + 1
     height = math.floor((north - south) / cell_m) + 1
     transform = from_origin(west, north, cell_m, cell_m)
-    grid = rasterize(
-        zip(_write_geojson(valued.geometry.to_numpy()), valued[column].tolist(), strict=True),
-        out_shape=(height, width),
-        transform=transform,
-        fill=NODATA,
-        all_touched=True,
-        dtype=np.float32,
-    )
+    grid = np.full((height, width), NODATA, dtype=np.float32)
+    for start in range(0, len(valued), BLOCK_LINES):
+        block = valued.iloc[start : start + BLOCK_LINES]
+        shapes = zip(_write_geojson(block.geometry.to_numpy()), block[column], strict=True)
+        rasterize(shapes, out=grid, transform=transform, all_touched=True)
     profile = {
         "driver": "GTiff",
         "width": width,

@@ -199,6 +199,15 @@ class TileReader:
         """The zooms that the file holds."""
         return range(int(self._header["min_zoom"]), int(self._header["max_zoom"]) + 1)
 
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east and north of all that is drawn [degrees]."""
+        west, south, east, north = (
+            self._header[name] / 1e7
+            for name in ("min_lon_e7", "min_lat_e7", "max_lon_e7", "max_lat_e7")
+        )
+        return west, south, east, north
+
     def read(self, z: int, x: int, y: int, *, decompress: bool = True) -> bytes | None:
         """Return one tile, or None where there is none.
 

@@ -208,9 +208,7 @@ def _find_map_view(shown: Shown, hotspots: gpd.GeoDataFrame) -> MapView:
     if len(frame):
         west, south, east, north = frame.to_crs(4326).total_bounds
     else:
-        west, south, east, north = (
-            load_run_table(shown, "sites", ("site_id", "geometry")).to_crs(4326).total_bounds
-        )
+        west, south, east, north = open_run_tiles(shown.path).bounds
     return find_view((west, south, east, north), width=width, height=height)
 
 

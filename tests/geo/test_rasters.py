@@ -31,6 +31,20 @@ def test_values_lie_along_their_road_and_the_highest_wins(tmp_path):
     assert set(np.unique(grid)) == {-1.0, 2.0, 7.0}
 
 
+def test_lines_handed_over_in_blocks_give_the_same_grid(tmp_path, monkeypatch):
+    rng = np.random.default_rng(1)
+    lines = [LineString(rng.random((3, 2)) * 900) for _ in range(60)]
+    roads = gpd.GeoDataFrame({"rate": rng.random(60).round(1)}, geometry=lines, crs=32648)
+    grids = []
+    for block in (7, 1000):
+        monkeypatch.setattr("geo.rasters.BLOCK_LINES", block)
+        write_line_raster(roads, "rate", tmp_path / "r.tif", cell_m=20, description="x")
+        with rasterio.open(tmp_path / "r.tif") as raster:
+            grids.append(raster.read(1))
+    np.testing.assert_array_equal(*grids)
+    assert len(np.unique(grids[0])) > 3
+
+
 def test_missing_values_burn_nothing_and_none_at_all_is_said(tmp_path):
     roads = crossing_roads().assign(rate=np.nan)
     with pytest.raises(GeometryError, match="none of 2 lines"):

@@ -114,6 +114,11 @@ def test_tile_is_plain_or_gzip_as_asked_and_threads_agree(tiles, sites):
         assert set(again) == {plain}
 
 
+def test_bounds_are_those_of_what_is_drawn(tiles, sites):
+    with TileReader(tiles) as reader:
+        assert reader.bounds == pytest.approx(sites.to_crs(4326).total_bounds, abs=1e-6)
+
+
 @pytest.mark.parametrize("zxy", [(14, 0, 0), (6, -1, 0), (6, 64, 0), (99, 0, 0), (3, 0, 0)])
 def test_outside_there_is_no_tile(tiles, zxy):
     with TileReader(tiles) as reader:
