@@ -14,6 +14,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import TextIOWrapper
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from core.errors import DataSourceError
+from records.header import MAX_HEADER_ROWS, MIN_NAMES, Row, count_names, find_header
 
 __all__ = [
     "MAX_CELL",
@@ -84,6 +86,7 @@ class Dialect:
     separator: str
     columns: tuple[str, ...]
     header_line: int
+    notes: Counter[str] = field(default_factory=Counter)  # of lines above the header
 
 
 def _open_text(handle: BinaryIO, encoding: str) -> TextIOWrapper:
@@ -115,41 +118,68 @@ def _looks_like_utf16(start: bytes) -> bool:
     return high[:1] == b"\0" and high.count(0) > 0.8 * len(high) and low.count(0) == 0
 
 
-def _sniff_separator(lines: list[str]) -> str:
-    """Return the separator that cuts the header, then the first lines, into most cells."""
+def _sniff_separator(lines: list[str], expected: frozenset[str]) -> str:
+    """Return the separator that cuts out the names expected, or most cells of a header."""
+    n_names = {
+        separator: max(count_names(_cut(line, separator), expected) for line in lines)
+        for separator in SEPARATORS
+    }
+    if max(n_names.values()) >= MIN_NAMES:
+        return max(n_names, key=n_names.__getitem__)
+    if expected and not count_names(lines[:1], expected):  # a title perhaps
+        is_cut = [any(len(_cut(line, one)) > 1 for one in SEPARATORS) for line in lines]
+        lines = lines[is_cut.index(True) :] if any(is_cut) else lines
     best, most = ",", (1, 0)
     for separator in SEPARATORS:
-        widths = [_count_cells(line, separator) for line in lines]
+        widths = [len(_cut(line, separator)) for line in lines]
         score = (widths[0], sum(width == widths[0] for width in widths))
         if widths[0] > 1 and score > most:
             best, most = separator, score
     return best
 
 
-def _count_cells(line: str, separator: str) -> int:
+def _cut(line: str, separator: str) -> list[str]:
+    """Return the cells of a line, all of it as one when it cannot be taken apart."""
     try:
-        return len(next(csv.reader([line], delimiter=separator), []))
+        return next(csv.reader([line], delimiter=separator), [])
     except csv.Error:
-        return 1
+        return [line]
 
 
-def find_dialect(path: Path, *, encoding: str = "", separator: str = "") -> Dialect:
+def find_dialect(
+    path: Path,
+    *,
+    encoding: str = "",
+    separator: str = "",
+    expected: frozenset[str] = frozenset(),
+) -> Dialect:
     """Find out how a delimited file is written, from its first lines.
+
+    Parameters
+    ----------
+    path
+        The file.
+    encoding, separator
+        Found out when empty.
+    expected
+        Column names by which the header is known; see `records.header`.
 
     Raises
     ------
     DataSourceError
         If the file is missing, empty, not readable, or starts with no line of text.
+    TableError
+        If it is in doubt which line is the header.
     """
     encoding = _find_encoding(path, encoding)
     with path.open("rb") as raw, _open_text(raw, encoding) as text:
         lines: list[str] = []
-        header_line = 0
-        while len(lines) < 20:
+        first_line = 0
+        while len(lines) < MAX_HEADER_ROWS:
             line = text.readline(MAX_LINE)
             if not line:
                 break
-            header_line += not lines
+            first_line += not lines
             clean = CONTROL.sub("", line).strip("\n")
             if not lines and clean.lower().startswith("sep=") and len(clean) == 5:
                 separator = separator or clean[4]
@@ -158,12 +188,16 @@ def find_dialect(path: Path, *, encoding: str = "", separator: str = "") -> Dial
     if not lines:
         message = f"{path}: is empty; check that the right file was given."
         raise DataSourceError(message)
-    separator = separator or _sniff_separator(lines)
+    separator = separator or _sniff_separator(lines, expected)
+    rows = [Row(first_line + at, _cut(line, separator)) for at, line in enumerate(lines)]
+    header = find_header([row for row in rows if row.filled] or rows, expected, table=path.name)
+    number = header.row.number
     try:
-        header = next(csv.reader([lines[0]], delimiter=separator))
+        names = next(csv.reader([lines[number - first_line]], delimiter=separator))
     except csv.Error as error:
-        raise DataSourceError.unreadable(path, f"its first line is no header ({error})") from error
-    return Dialect(encoding, separator, name_columns(header), header_line)
+        reason = f"line {number} is no header ({error})"
+        raise DataSourceError.unreadable(path, reason) from error
+    return Dialect(encoding, separator, name_columns(names), number, header.notes)
 
 
 def name_columns(header: list[str]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from core.provenance import compute_file_sha256
 from records.database import Database
 from records.fields import find_kind
 from records.mapping import Mapping
-from records.plan import Plan, build_plan
+from records.plan import Plan, build_plan, list_expected_names
 from records.reading import RawBatch, RawTable, open_table
 from records.rejects import RejectsFile
 from records.schema import IMPORTS
@@ -49,7 +49,9 @@ class ImportReport:
     rejected: int
     rejects_file: str = ""
     reasons: dict[str, int] = field(default_factory=dict)  # of refused rows
-    notes: dict[str, int] = field(default_factory=dict)  # of kept rows
+    notes: dict[str, int] = field(
+        default_factory=dict
+    )  # of kept rows, and of what is above the header
     unused_columns: tuple[str, ...] = ()
     file: str = ""
     import_id: int | None = None  # None: a rehearsal
@@ -104,8 +106,8 @@ def import_file(
     InputError
         If there is no such kind, or the area has no name.
     TableError
-        If the file lacks columns that are needed, holds no rows, or the mapping is
-        for another kind.
+        If the file lacks columns that are needed, holds no rows, leaves it in doubt which
+        row is the header, or the mapping is for another kind.
     DataSourceError
         If the file or the database cannot be read.
     ConfigError
@@ -133,7 +135,7 @@ def import_file(
         inserted = connection.execute(sa.insert(IMPORTS), described).inserted_primary_key
         import_id = int(inserted[0]) if inserted else 0
         storing = Storing(connection, plan.kind, area, import_id, imported_by, now, plan.given)
-        outcome = _Outcome()
+        outcome = _Outcome(notes=table.notes.copy())
         for batch in _read(table, progress, path.name):
             outcome.take(batch, plan, storing, rejects)
         storing.finish()
@@ -146,14 +148,16 @@ def import_file(
 
 def _open(path: Path, kind: str, mapping: Mapping, now: datetime) -> tuple[RawTable, Plan]:
     """Open a file and find the columns of the fields in it."""
+    spec = find_kind(kind)
     table = open_table(
         path,
         encoding=mapping.encoding,
         separator=mapping.separator,
         keep_crs="crs" in mapping.model_fields_set,
+        expected=list_expected_names(spec, mapping),
     )
     today = pd.Timestamp(now)
-    plan = build_plan(find_kind(kind), mapping, table.columns, table=path.name, today=today)
+    plan = build_plan(spec, mapping, table.columns, table=path.name, today=today)
     logger.info("%s: %s, %d columns", path.name, table.description, len(table.columns))
     return table, plan
 

@@ -10,7 +10,10 @@ from core.errors import TableError
 from records.fields import Field, Kind
 from records.mapping import Mapping, Pick
 
-__all__ = ["Plan", "build_plan", "simplify_name"]
+__all__ = ["Plan", "build_plan", "list_expected_names", "simplify_name"]
+
+
+EXTRA_COLUMNS = ("source", "time")  # of crashes: who reports, and the time beside the date
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,19 @@ class Plan:
 def simplify_name(name: str) -> str:
     """Return a column's name as it is compared: lower case, single blanks."""
     return " ".join(name.split()).casefold()
+
+
+def list_expected_names(kind: Kind, mapping: Mapping) -> frozenset[str]:
+    """Return the column names, simplified, that `build_plan` looks for in a file."""
+    names = _condition_columns(mapping)
+    if mapping.columns or mapping.variants:
+        picks = [mapping.columns, *(variant.columns for variant in mapping.variants)]
+        names += [name for some in picks for pick in some.values() for name in pick.columns]
+    else:
+        fields = _list_named_fields(kind)
+        written = [name for one in fields for name in (one.name, *one.aliases)]
+        names += [*written, *(name.replace("_", " ") for name in written), *EXTRA_COLUMNS]
+    return frozenset(map(simplify_name, names))
 
 
 def build_plan(
@@ -120,11 +136,9 @@ def _find_by_mapping(
 def _find_by_name(kind: Kind, mapping: Mapping, names: dict[str, str]) -> dict[str, Pick]:
     """Find columns by the fields' names first, then by their other names."""
     picks: dict[str, Pick] = {}
-    key = Field(kind.key, aliases=kind.key_aliases)
-    fields = [key, *(one for one in kind.fields if one.name not in {"has_time", "place_note"})]
     taken: set[str] = set()
     for use_aliases in (False, True):
-        for one in fields:
+        for one in _list_named_fields(kind):
             if one.name in picks or one.name in mapping.constants:
                 continue
             for candidate in one.aliases if use_aliases else (one.name,):
@@ -133,7 +147,13 @@ def _find_by_name(kind: Kind, mapping: Mapping, names: dict[str, str]) -> dict[s
                     picks[one.name] = Pick(first=(column,))
                     taken.add(column)
                     break
-    for extra in ("source", "time"):
+    for extra in EXTRA_COLUMNS:
         if kind.name == "crash" and extra in names and extra not in picks:
             picks[extra] = Pick(first=(names[extra],))
     return picks
+
+
+def _list_named_fields(kind: Kind) -> list[Field]:
+    """Return the fields that are looked for by name, the key first."""
+    key = Field(kind.key, aliases=kind.key_aliases)
+    return [key, *(one for one in kind.fields if one.name not in {"has_time", "place_note"})]

@@ -8,8 +8,10 @@ batches of text cells under named columns. Points of a vector file become the co
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +26,7 @@ from records.delimited import (
     name_columns,
     read_batches,
 )
+from records.header import MAX_HEADER_ROWS, Row, find_header
 
 __all__ = ["RawBatch", "RawTable", "open_table"]
 
@@ -49,13 +52,19 @@ class RawTable(Protocol):
 
     columns: tuple[str, ...]
     description: str
+    notes: Counter[str]  # what was left out above the header
 
     def read(self) -> Iterator[RawBatch]:
         """Yield the rows in batches of bounded size."""
 
 
 def open_table(
-    path: Path, *, encoding: str = "", separator: str = "", keep_crs: bool = False
+    path: Path,
+    *,
+    encoding: str = "",
+    separator: str = "",
+    keep_crs: bool = False,
+    expected: frozenset[str] = frozenset(),
 ) -> RawTable:
     """Open a file of records for reading.
 
@@ -68,6 +77,8 @@ def open_table(
     keep_crs
         Leave the coordinates of a vector layer as they are written, because the
         caller knows their coordinate system better than the file.
+    expected
+        Column names by which a header below a title is known; see `records.header`.
 
     Raises
     ------
@@ -75,6 +86,8 @@ def open_table(
         If there is no such file.
     DataSourceError
         If the file is empty or cannot be read, or its format is not known.
+    TableError
+        If it is in doubt which row is the header.
     """
     _require_file(path)
     suffix = path.suffix.lower()
@@ -82,8 +95,9 @@ def open_table(
         if suffix in VECTOR:
             return _VectorTable(path, keep_crs=keep_crs)
         if suffix in SHEETS:
-            return _SheetTable(path)
-        return _DelimitedTable(path, find_dialect(path, encoding=encoding, separator=separator))
+            return _SheetTable(path, expected)
+        dialect = find_dialect(path, encoding=encoding, separator=separator, expected=expected)
+        return _DelimitedTable(path, dialect)
     except DataSourceError:
         raise
     except OSError as error:
@@ -118,7 +132,7 @@ def _to_frame(rows: list[list[str]], columns: tuple[str, ...]) -> pd.DataFrame:
 class _DelimitedTable:
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self.path, self.dialect = path, dialect
-        self.columns = dialect.columns
+        self.columns, self.notes = dialect.columns, dialect.notes
         name = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
         mark = name.get(dialect.separator, dialect.separator)
         self.description = f"{dialect.encoding}, separator {mark}"
@@ -135,9 +149,9 @@ class _DelimitedTable:
 
 
 class _SheetTable:
-    """The first sheet of a workbook; its first row with content is the header."""
+    """The first sheet of a workbook; its header is the first row with content, titles aside."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, expected: frozenset[str]) -> None:
         self.path = path
         try:
             with zipfile.ZipFile(path) as archive:
@@ -147,13 +161,13 @@ class _SheetTable:
         if unzipped > MAX_UNZIPPED_BYTES:
             message = f"{path}: unpacks to {unzipped:,} bytes, too much; save it as CSV."
             raise DataSourceError(message)
-        rows = self._rows()
-        header = next(rows, None)
-        if header is None:
+        rows = [Row(*row) for row in islice(self._rows(), MAX_HEADER_ROWS)]
+        if not rows:
             message = f"{path}: its first sheet is empty; check that the right file was given."
             raise DataSourceError(message)
-        self.columns = name_columns(header[1])
-        self.header_row = header[0]
+        header = find_header(rows, expected, table=path.name)
+        self.columns, self.notes = name_columns(header.row.cells), header.notes
+        self.header_row = header.row.number
         self.description = "workbook, first sheet"
 
     def _rows(self) -> Iterator[tuple[int, list[str]]]:
@@ -216,6 +230,7 @@ class _VectorTable:
         import pyogrio
 
         self.path, self.keep_crs = path, keep_crs
+        self.notes: Counter[str] = Counter()
         try:
             info: dict[str, Any] = pyogrio.read_info(path, force_total_bounds=False)
         except Exception as error:  # GDAL's errors are of many classes
