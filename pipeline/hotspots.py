@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -23,6 +24,10 @@ __all__ = ["describe_hotspots", "keep_identities"]
 HOURS_PER_WEEK = 168
 EN_DASH = "\N{EN DASH}"
 SAME_PLACE_DISTANCE_M = 15.0
+SEGMENT_COLUMNS = (
+    *("segment_id", "name", "ref", "road_class", "province", "district"),
+    *("corridor_id", "chainage_u_km", "chainage_v_km"),
+)
 
 
 def describe_hotspots(
@@ -53,33 +58,12 @@ def describe_hotspots(
     epdo_weights
         Weight of a crash of each severity.
     """
-    lixels = scan.lixels.assign(number=scan.labels)
-    lixels = lixels[lixels["number"] >= 0].sort_values(["number", "lixel_id"])
-    lixels = lixels.merge(
-        segments[
-            [
-                *("segment_id", "name", "ref", "road_class", "province", "district"),
-                *("corridor_id", "chainage_u_km", "chainage_v_km"),
-            ]
-        ].assign(segment_length_m=segments["length_m"]),
-        on="segment_id",
-        how="left",
-    )
+    lixels = pick_lixels(scan, segments)
     numbers = np.arange(scan.labels.max(initial=-1) + 1)
     inside = crashes.assign(number=crashes["lixel_id"].map(lixels.set_index("lixel_id")["number"]))
-    counts = count_severities(inside, "number", epdo_weights=epdo_weights)
-    counts = counts.reindex(numbers, fill_value=0).rename_axis(None)
+    table = measure_hotspots(scan, inside, numbers, years=years, epdo_weights=epdo_weights)
     grouped = lixels.groupby("number")
-    summary = summarise_hotspots(
-        scan.labels,
-        n_crashes=scan.lixels["n_crashes"],
-        expected=scan.lixels["expected"],
-        length_m=scan.lixels["length_m"],
-        p_value=scan.lixels["p_value"],
-        q_value=scan.lixels["q_value"],
-        years=years,
-    ).drop(columns="n_crashes")
-    table = counts.join(summary).assign(
+    table = table.assign(
         number=numbers,
         q_spread=grouped["q_spread"].min(),
         stands_out=grouped["q_spread"].min() <= fdr,
@@ -99,6 +83,37 @@ def describe_hotspots(
     hotspots = hotspots.sort_values(["excess_crashes", "number"], ascending=[False, True])
     hotspots["rank"] = np.arange(1, len(hotspots) + 1)
     return hotspots.reset_index(drop=True)
+
+
+def pick_lixels(scan: Scan, segments: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return the lixels of all hotspots, sorted by hotspot, with what their segment tells."""
+    lixels = scan.lixels.assign(number=scan.labels)
+    lixels = lixels[lixels["number"] >= 0].sort_values(["number", "lixel_id"])
+    attributes = segments[[*SEGMENT_COLUMNS]].assign(segment_length_m=segments["length_m"])
+    return lixels.merge(attributes, on="segment_id", how="left")
+
+
+def measure_hotspots(
+    scan: Scan,
+    inside: pd.DataFrame,
+    numbers: np.ndarray,
+    *,
+    years: float,
+    epdo_weights: Mapping[str, float],
+) -> pd.DataFrame:
+    """Count the crashes of each hotspot number, and say how many more than expected they are."""
+    counts = count_severities(inside, "number", epdo_weights=epdo_weights)
+    counts = counts.reindex(numbers, fill_value=0).rename_axis(None)
+    summary = summarise_hotspots(
+        scan.labels,
+        n_crashes=scan.lixels["n_crashes"],
+        expected=scan.lixels["expected"],
+        length_m=scan.lixels["length_m"],
+        p_value=scan.lixels["p_value"],
+        q_value=scan.lixels["q_value"],
+        years=years,
+    )
+    return counts.join(summary.drop(columns="n_crashes"))
 
 
 def join_lines(lines: np.ndarray, numbers: np.ndarray) -> np.ndarray:
@@ -197,15 +212,15 @@ def name_hotspots(hotspots: gpd.GeoDataFrame, places: gpd.GeoDataFrame) -> gpd.G
     named = hotspots.assign(
         near_place=near["name"].to_numpy(), near_place_km=near["distance_m"].to_numpy() / M_PER_KM
     )
-    return named.assign(name=[compose_name(row) for row in named.itertuples()])
+    rows = pd.DataFrame(named.drop(columns="geometry")).to_dict("records")
+    return named.assign(name=[compose_name(row) for row in rows])
 
 
-def compose_name(row: object) -> str:
+def compose_name(hotspot: Mapping[Hashable, Any]) -> str:
     """Return "NR4 km 23.4-23.9, near Ang Snuol", as much of it as is known."""
-    values = row._asdict()  # type: ignore[attr-defined]
-    label, place = values["road_label"], values["near_place"]
-    start, end = values["chainage_from_km"], values["chainage_to_km"]
-    road = label if isinstance(label, str) and label else f"Unnamed {values['road_class']} road"
+    label, place = hotspot["road_label"], hotspot["near_place"]
+    start, end = hotspot["chainage_from_km"], hotspot["chainage_to_km"]
+    road = label if isinstance(label, str) and label else f"Unnamed {hotspot['road_class']} road"
     if np.isfinite(start):
         first, last = f"{start:.1f}", f"{end:.1f}"
         road += f" km {first}" if first == last else f" km {first}{EN_DASH}{last}"
