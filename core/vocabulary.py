@@ -9,9 +9,13 @@ from __future__ import annotations
 from enum import StrEnum
 
 __all__ = [
+    "ActivityType",
     "AgeBand",
+    "Direction",
     "Light",
     "LocationQuality",
+    "ObservationType",
+    "PlaceMethod",
     "RoadClass",
     "RoadUser",
     "Severity",
@@ -86,6 +90,46 @@ class YesNoUnknown(StrEnum):
 
     YES = "yes"
     NO = "no"
+    UNKNOWN = "unknown"
+
+
+class PlaceMethod(StrEnum):
+    """How a report says where it happened; the better ones first."""
+
+    PERSON = "person"  # a person looked at the map and put it there
+    COORDINATES = "coordinates"  # degrees or metres, as a receiver shows them
+    ROAD_KM = "road_km"  # a road and the kilometre on it
+    VILLAGE = "village"
+    COMMUNE = "commune"
+    DISTRICT = "district"
+
+
+class ActivityType(StrEnum):
+    """What was done with people, beside changing vehicles and roads."""
+
+    TRAINING = "training"
+    MEETING = "meeting"
+    CAMPAIGN = "campaign"
+    INSPECTION = "inspection"
+    OTHER = "other"
+
+
+class ObservationType(StrEnum):
+    """What was looked at or asked, and counted."""
+
+    HELMET = "helmet"
+    SEAT_BELT = "seat_belt"
+    VEHICLE_INSPECTION = "vehicle_inspection"
+    SURVEY_ANSWER = "survey_answer"  # knowledge, attitude, practice
+    POLICY_ITEM = "policy_item"  # an item of a factory's policy scorecard
+    OTHER = "other"
+
+
+class Direction(StrEnum):
+    """Which way workers travelled."""
+
+    TO_WORK = "to_work"
+    FROM_WORK = "from_work"
     UNKNOWN = "unknown"
 
 

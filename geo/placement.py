@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 
 from core.errors import InputError, TableError
 from core.progress import Progress, no_progress
-from core.vocabulary import Light, LocationQuality, RoadUser, SiteType, YesNoUnknown
+from core.vocabulary import Light, LocationQuality, PlaceMethod, RoadUser, SiteType, YesNoUnknown
 from geo.candidates import Choice, PlacingRules, SiteIndex, build_site_index, choose_sites
 from geo.coordinates import check_coordinates
 from geo.crs import require_same_metric_crs, require_unique
@@ -65,7 +65,7 @@ def place_crashes(
     ----------
     crashes
         Columns `crash_id`, `lon`, `lat` [degree]; used where present: `road_name`,
-        `road_users`, `light`, `occurred_at`, `has_time`, `is_location_corrected`.
+        `road_users`, `light`, `occurred_at`, `has_time`, `placed_by` (`person`: as it is).
     segments
         The network's segments in metres, with `segment_id`, `u`, `v`, `intersection_u`,
         `intersection_v`, `road_class`, `is_internal`, and names where there are any.
@@ -130,7 +130,7 @@ def place_crashes(
     checked = check_coordinates(
         crashes["lon"], crashes["lat"], segments, max_distance_m=max_distance_m
     )
-    is_corrected = _get_flag(crashes, "is_location_corrected")
+    is_corrected = _find_corrected(crashes)
     choice = _choose_in_chunks(crashes, checked.xy, checked.reason, sites, rules, progress)
     result = _describe(choice, sites, checked.reason, rules, is_corrected)
     result["location_quality"] = _grade(crashes, result, checked.is_usable, is_corrected)
@@ -155,7 +155,7 @@ def _choose_in_chunks(
 ) -> Choice:
     """Choose sites for the crashes whose coordinates can be used, a part at a time."""
     todo = np.flatnonzero(pd.isna(reason))
-    is_corrected = _get_flag(crashes, "is_location_corrected")
+    is_corrected = _find_corrected(crashes)
     names = np.full(len(crashes), None, dtype=object)
     if "road_name" in crashes.columns:
         given = crashes["road_name"]
@@ -278,6 +278,13 @@ def _find_motor_vehicles(crashes: pd.DataFrame) -> BoolArray:
     codes, words = pd.factorize(crashes["road_users"])
     is_motor = [not MOTOR_VEHICLES.isdisjoint(str(word).split(";")) for word in words]
     return np.array([*is_motor, False], dtype=bool)[codes]
+
+
+def _find_corrected(crashes: pd.DataFrame) -> BoolArray:
+    """Tell which crashes a person put where they are."""
+    if "placed_by" not in crashes.columns:
+        return np.zeros(len(crashes), dtype=bool)
+    return crashes["placed_by"].eq(PlaceMethod.PERSON.value).fillna(False).to_numpy(dtype=bool)
 
 
 def _get_flag(crashes: pd.DataFrame, column: str) -> BoolArray:

@@ -13,9 +13,7 @@ from records.database import Database
 from records.intake import import_file
 from records.mapping import Mapping, load_mapping
 
-__all__ = ["KINDS", "import_records"]
-
-KINDS = ("factory", "origin", "vehicle", "crash", "casualty", "intervention")
+__all__ = ["import_records"]
 
 
 def import_records(
@@ -36,7 +34,7 @@ def import_records(
     workspace, area
         Whose records.
     kind
-        One of `KINDS`.
+        One of `records.fields.KINDS`.
     path
         The file.
     mapping

@@ -9,7 +9,19 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from core.vocabulary import AgeBand, Light, RoadUser, Severity, Sex, YesNoUnknown
+from core.vocabulary import (
+    ActivityType,
+    AgeBand,
+    Direction,
+    Light,
+    LocationQuality,
+    ObservationType,
+    PlaceMethod,
+    RoadUser,
+    Severity,
+    Sex,
+    YesNoUnknown,
+)
 
 __all__ = ["CODEBOOKS", "UNINJURED", "find_word", "list_words", "simplify_word"]
 
@@ -72,6 +84,26 @@ _ROAD_USER: dict[str, tuple[str, ...]] = {
                             "animal cart", "ox cart", "cart"),
     RoadUser.OTHER: ("others", "train", "animal"),
 }  # fmt: skip
+_ACTIVITY: dict[str, tuple[str, ...]] = {
+    ActivityType.TRAINING: ("course", "workshop", "driver training", "training session"),
+    ActivityType.MEETING: ("working group", "consultation"),
+    ActivityType.CAMPAIGN: ("event", "road safety event", "awareness", "awareness campaign"),
+    ActivityType.INSPECTION: ("vehicle check", "check"),
+    ActivityType.OTHER: ("others",),
+}
+_OBSERVATION: dict[str, tuple[str, ...]] = {
+    ObservationType.HELMET: ("helmets", "helmet use", "helmet wearing"),
+    ObservationType.SEAT_BELT: ("seatbelt", "seat belts", "seat belt use"),
+    ObservationType.VEHICLE_INSPECTION: ("inspection", "vehicle check"),
+    ObservationType.SURVEY_ANSWER: ("kap", "survey", "knowledge attitude practice", "answer"),
+    ObservationType.POLICY_ITEM: ("policy", "scorecard", "policy scorecard"),
+    ObservationType.OTHER: ("others",),
+}
+_DIRECTION: dict[str, tuple[str, ...]] = {
+    Direction.TO_WORK: ("to factory", "going to work", "morning"),
+    Direction.FROM_WORK: ("from factory", "going home", "home", "evening"),
+    Direction.UNKNOWN: ("not known", "unk", "?"),
+}
 
 
 def simplify_word(word: str) -> str:
@@ -99,6 +131,11 @@ CODEBOOKS: Final[dict[str, dict[str, str]]] = {
     "light": _build(_LIGHT),
     "age_band": _build(_AGE_BAND),
     "road_user": _build(_ROAD_USER),
+    "activity_type": _build(_ACTIVITY),
+    "observation_type": _build(_OBSERVATION),
+    "direction": _build(_DIRECTION),
+    "place_method": _build({word.value: () for word in PlaceMethod}),
+    "location_quality": _build({word.value: () for word in LocationQuality}),
 }
 
 

@@ -23,10 +23,11 @@ from core.errors import (
     InputError,
     MissingDataError,
 )
+from core.vocabulary import PlaceMethod
 from records.content import compute_content_hash
 from records.contracts import require_contract
 from records.engines import make_engine, plain_errors, take_write_lock, turn_on_write_ahead
-from records.fields import KINDS, find_kind
+from records.fields import KINDS, find_kind, split_list
 from records.schema import AUDIT, IMPORTS, METADATA, RECORDS, list_content_columns
 from records.tables import list_frame_columns, to_record_frame
 
@@ -219,12 +220,17 @@ class Database:
             if old is None:
                 message = f"crash {crash_id!r}: not found in area {area!r}; check the identifier."
                 raise MissingDataError(message)
-            new = {**old, "lon": lon, "lat": lat, "place_note": None}
+            place = {"lon": lon, "lat": lat, "place_note": None, "placed_by": PlaceMethod.PERSON}
+            new = {**old, **place}
             names = [one.name for one in list_content_columns(KINDS["crash"])]
             names.remove(KINDS["crash"].key)
             content_hash = compute_content_hash({name: new[name] for name in names})
-            place = {"lon": lon, "lat": lat, "place_note": None}
-            change = {**place, "content_hash": content_hash, "is_location_corrected": True}
+            corrected = sorted({*split_list(old["corrected_fields"]), *place})
+            change = {
+                **place,
+                "content_hash": content_hash,
+                "corrected_fields": ";".join(corrected),
+            }
             connection.execute(sa.update(table).where(chosen).values(**change))
             entry = {
                 "kind": "crash",

@@ -26,6 +26,7 @@ class FieldType(StrEnum):
     DATE = "date"
     TRUTH = "truth"  # true, false or not known
     DEGREES = "degrees"
+    LINE = "line"  # a line in degrees, as WKT
 
 
 class IfUnknown(StrEnum):
@@ -84,10 +85,21 @@ LON = Field(
     "lon", FieldType.DEGREES, aliases=("longitude", "lng", "long", "x", "gps_lon", "geometry_lon")
 )
 LAT = Field("lat", FieldType.DEGREES, aliases=("latitude", "y", "gps_lat", "geometry_lat"))
+PLACED_BY = Field("placed_by", FieldType.WORD, codebook="place_method")
+LOCATION_QUALITY = Field("location_quality", FieldType.WORD, codebook="location_quality")
 
 
 def _yes_no(name: str) -> Field:
     return Field(name, FieldType.WORD, codebook="yes_no_unknown", fallback="unknown")
+
+
+def _crash(*, is_required: bool = False) -> Field:
+    return Field(
+        "crash_source_id",
+        is_required=is_required,
+        aliases=("source_id", "crash_id", "crash"),
+        refers_to="crash",
+    )
 
 
 def _factory(*, is_required: bool = False) -> Field:
@@ -111,8 +123,13 @@ CRASH = Kind(
         LON,
         LAT,
         Field("place_note"),
+        PLACED_BY,
+        LOCATION_QUALITY,
         Field("road_name", aliases=("road", "street")),
+        Field("road_km", FieldType.NUMBER, aliases=("km", "kilometre", "kilometer")),
+        Field("village_code"),
         Field("village"),
+        Field("commune"),
         Field("district"),
         Field("province"),
         Field("severity", FieldType.WORD, codebook="severity", if_unknown=IfUnknown.REJECT),
@@ -178,6 +195,7 @@ VEHICLE = Kind(
     can_make_key=True,
     fields=(
         _factory(),
+        _crash(),
         Field("type", FieldType.WORD, codebook="road_user", aliases=("vehicle_type",)),
         Field("seats", FieldType.COUNT),
         Field("riders", FieldType.COUNT),
@@ -192,12 +210,7 @@ CASUALTY = Kind(
     key_is_per_source=True,
     can_make_key=True,
     fields=(
-        Field(
-            "crash_source_id",
-            is_required=True,
-            aliases=("source_id", "crash_id", "crash"),
-            refers_to="crash",
-        ),
+        _crash(is_required=True),
         Field("sex", FieldType.WORD, codebook="sex", fallback="unknown"),
         Field("age_band", FieldType.WORD, codebook="age_band", fallback="unknown"),
         Field("road_user", FieldType.WORD, codebook="road_user"),
@@ -231,9 +244,113 @@ INTERVENTION = Kind(
         Field("notes"),
     ),
 )
+ROUTE = Kind(
+    name="route",
+    key="route_id",
+    can_make_key=True,
+    fields=(
+        _factory(),
+        Field("vehicle_id", refers_to="vehicle"),
+        Field("driven_at", FieldType.MOMENT, aliases=("date_time", "datetime", "time_start")),
+        Field("has_time", FieldType.TRUTH),
+        Field("direction", FieldType.WORD, codebook="direction", fallback="unknown"),
+        Field("riders", FieldType.COUNT, aliases=("workers", "passengers")),
+        Field("line", FieldType.LINE, is_required=True, aliases=("wkt", "geometry_wkt")),
+        Field("notes"),
+    ),
+)
+ACTIVITY = Kind(
+    name="activity",
+    key="activity_id",
+    can_make_key=True,
+    fields=(
+        Field("type", FieldType.WORD, codebook="activity_type", aliases=("activity_type",)),
+        Field("title", is_required=True, aliases=("name", "topic")),
+        Field("held_on", FieldType.DATE, is_required=True, aliases=("date", "activity_date")),
+        Field("factories", refers_to="factory", is_list=True, aliases=("factory_id", "factory")),
+        Field("village"),
+        LON,
+        LAT,
+        Field("place_note"),
+        Field("n_participants", FieldType.COUNT, aliases=("participants", "total")),
+        Field("n_female", FieldType.COUNT, aliases=("female", "women")),
+        Field("n_male", FieldType.COUNT, aliases=("male", "men")),
+        Field("means_of_verification"),
+        Field("notes"),
+    ),
+)
+OBSERVATION = Kind(
+    name="observation",
+    key="observation_id",
+    can_make_key=True,
+    fields=(
+        Field("type", FieldType.WORD, codebook="observation_type", aliases=("observation_type",)),
+        Field(
+            "observed_at",
+            FieldType.MOMENT,
+            is_required=True,
+            aliases=("date_time", "datetime", "date"),
+        ),
+        Field("has_time", FieldType.TRUTH),
+        _factory(),
+        LON,
+        LAT,
+        Field("place_note"),
+        Field("item", aliases=("question", "indicator", "what")),
+        Field("road_user", FieldType.WORD, codebook="road_user"),
+        Field("n_observed", FieldType.COUNT, aliases=("observed", "total")),
+        Field("n_yes", FieldType.COUNT, aliases=("yes", "wearing", "passed")),
+        Field("answer"),
+        Field("value", FieldType.NUMBER, aliases=("score",)),
+        Field("notes"),
+    ),
+)
+INDICATOR = Kind(
+    name="indicator",
+    key="indicator_id",
+    fields=(
+        Field("name", is_required=True),
+        Field("definition"),
+        Field("unit"),
+        Field("baseline", FieldType.NUMBER),
+        Field("baseline_on", FieldType.DATE, aliases=("baseline_date",)),
+        Field("target", FieldType.NUMBER),
+        Field("target_on", FieldType.DATE, aliases=("target_date",)),
+        Field("means_of_verification"),
+        Field("responsible"),
+        Field("notes"),
+    ),
+)
+INDICATOR_VALUE = Kind(
+    name="indicator_value",
+    key="indicator_value_id",
+    can_make_key=True,
+    fields=(
+        Field("indicator_id", is_required=True, aliases=("indicator",), refers_to="indicator"),
+        Field("period_start", FieldType.DATE, is_required=True, aliases=("from",)),
+        Field("period_end", FieldType.DATE, is_required=True, aliases=("to",)),
+        Field("value", FieldType.NUMBER, is_required=True),
+        Field("disaggregation"),
+        Field("means_of_verification"),
+        Field("notes"),
+    ),
+)
 
 KINDS: dict[str, Kind] = {
-    kind.name: kind for kind in (FACTORY, ORIGIN, VEHICLE, CRASH, CASUALTY, INTERVENTION)
+    kind.name: kind
+    for kind in (
+        FACTORY,
+        ORIGIN,
+        VEHICLE,
+        ROUTE,
+        CRASH,
+        CASUALTY,
+        INTERVENTION,
+        ACTIVITY,
+        OBSERVATION,
+        INDICATOR,
+        INDICATOR_VALUE,
+    )
 }
 
 

@@ -130,7 +130,7 @@ class Mapping(_Strict):
 
     name: str = Field("", description="Short name; the file's name without suffix.")
     title: str = Field("", description="What the source is, for people.")
-    kind: Literal["factory", "origin", "vehicle", "crash", "casualty", "intervention"] = "crash"
+    kind: str = Field("crash", description="Kind of record; one of `records.fields.KINDS`.")
     source: str = Field("", description="Who reports; identifiers are unique within a source.")
     notes: str = Field("", description="What was decided and why; shown with the records.")
     encoding: str = Field("", description="Override of the text encoding, e.g. cp1252.")
@@ -154,6 +154,14 @@ class Mapping(_Strict):
     )
     skip: tuple[SkipRule, ...] = Field((), description="Rows that are no records.")
     variants: tuple[Variant, ...] = Field((), description="Other columns for other files.")
+
+    @field_validator("kind")
+    @classmethod
+    def _is_kind(cls, kind: str) -> str:
+        if kind not in KINDS:
+            message = f"{kind!r} is not one of {', '.join(KINDS)}"
+            raise ValueError(message)
+        return kind
 
     @field_validator("date_formats")
     @classmethod

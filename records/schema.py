@@ -75,6 +75,7 @@ PAIRS: Final = sa.Table(
 BOOKKEEPING: Final = (
     "record_id",
     "area",
+    "corrected_fields",
     "content_hash",
     "import_id",
     "first_import_id",
@@ -89,6 +90,7 @@ _COLUMN_TYPES: Final[dict[FieldType, type[sa.types.TypeEngine[Any]]]] = {
     FieldType.COUNT: sa.Integer,
     FieldType.NUMBER: sa.Double,
     FieldType.DEGREES: sa.Double,
+    FieldType.LINE: sa.Text,
     FieldType.MOMENT: sa.DateTime,
     FieldType.DATE: sa.DateTime,
     FieldType.TRUTH: sa.Boolean,
@@ -103,11 +105,6 @@ def list_content_columns(kind: Kind) -> list[Field]:
 
 
 def _make_table(kind: Kind) -> sa.Table:
-    extra = (
-        [sa.Column("is_location_corrected", sa.Boolean, nullable=False, default=False)]
-        if kind.name == "crash"
-        else []
-    )
     return sa.Table(
         kind.name,
         METADATA,
@@ -117,7 +114,7 @@ def _make_table(kind: Kind) -> sa.Table:
             sa.Column(one.name, _COLUMN_TYPES[one.type], nullable=not one.is_required)
             for one in list_content_columns(kind)
         ),
-        *extra,
+        sa.Column("corrected_fields", sa.Text, nullable=False, default=""),  # by a person; ";"
         sa.Column("content_hash", sa.Text, nullable=False),
         sa.Column("import_id", sa.Integer, sa.ForeignKey("import_batch.import_id"), nullable=False),
         sa.Column("first_import_id", sa.Integer, nullable=False, index=True),

@@ -25,6 +25,7 @@ from records.values import (
     clean_text,
     no_problem,
     parse_count,
+    parse_line,
     parse_moment,
     parse_number,
     parse_truth,
@@ -162,6 +163,8 @@ def _read_simple(text: Column, one: Field, plan: Plan) -> Parsed:
             return Parsed(parsed.values.dt.normalize(), parsed.problems)
         case FieldType.TRUTH:
             return parse_truth(text)
+        case FieldType.LINE:
+            return parse_line(text)
         case FieldType.WORDS:
             return parse_words(text, codebook=one.codebook, fallback=RoadUser.OTHER)
         case FieldType.WORD:

@@ -5,7 +5,7 @@
   reported twice: **duplicate**, not stored.
 - An identifier already recorded by an earlier import: **unchanged** when the content is
   equal, else **updated**: the later file wins for the fields it speaks of, the audit log
-  keeps the old values. A place that a person corrected stays.
+  keeps the old values. What a person corrected stays.
 - An identifier again within the same file: **duplicate**; if its content differs, the
   later row wins, and the audit log keeps the earlier values.
 """
@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from records.content import compute_content_hash, compute_content_hashes, compute_record_id
 from records.engines import insert_rows
-from records.fields import KINDS, Kind
+from records.fields import KINDS, Kind, split_list
 from records.lookup import find_recorded, in_parts
 from records.references import References
 from records.schema import AUDIT, RECORDS, list_content_columns
@@ -32,7 +32,6 @@ from records.schema import AUDIT, RECORDS, list_content_columns
 __all__ = ["Storing"]
 
 MAX_HELD = 100_000
-PLACE_FIELDS = frozenset({"lon", "lat", "place_note"})
 _CRASH_COLUMNS = [one.name for one in list_content_columns(KINDS["crash"])]
 HAS_TIME, LON = _CRASH_COLUMNS.index("has_time"), _CRASH_COLUMNS.index("lon")
 Values = tuple[Any, ...]
@@ -201,9 +200,11 @@ class Storing:
             self._held[row.record_id] = row
 
     def _insert(self, rows: Iterable[_Row]) -> None:
-        common: dict[str, Any] = {"area": self.area, "first_import_id": self.import_id}
-        if self.kind.name == "crash":
-            common["is_location_corrected"] = False
+        common = {
+            "area": self.area,
+            "first_import_id": self.import_id,
+            "corrected_fields": "",
+        }
         same = (*common.values(), self.import_id, self.now)
         names = [*self._columns, "record_id", "content_hash", "row_number"]
         names += [*common, "import_id", "recorded_at"]
@@ -248,10 +249,9 @@ class Storing:
                 self.connection.execute(sa.insert(AUDIT), log)
 
     def _merge(self, old: sa.RowMapping, row: _Row) -> _Row:
-        """Keep what the file does not speak of, and a place that a person corrected."""
+        """Keep what the file does not speak of, and what a person corrected."""
         silent = {name for name in self._columns[2:] if name not in self.given}
-        if old.get("is_location_corrected"):
-            silent |= PLACE_FIELDS
+        silent.update(split_list(old["corrected_fields"]))
         values = tuple(
             old[name] if name in silent else value
             for name, value in zip(self._columns, row.values, strict=True)

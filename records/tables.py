@@ -19,6 +19,7 @@ DTYPES: Final[dict[FieldType, str]] = {
     FieldType.COUNT: "Int64",
     FieldType.NUMBER: "float64",
     FieldType.DEGREES: "float64",
+    FieldType.LINE: "str",
     FieldType.MOMENT: "datetime64[us]",
     FieldType.DATE: "datetime64[us]",
     FieldType.TRUTH: "boolean",
@@ -28,14 +29,13 @@ DTYPES: Final[dict[FieldType, str]] = {
 def list_frame_columns(kind: Kind) -> dict[str, str]:
     """Return the columns of the frame of a kind and their types.
 
-    The first is `crash_id` for crashes and `record_id` for others; `import_id` and
-    `row_number` say which row of which file wrote the record last.
+    The first is `crash_id` for crashes and `record_id` for others; `corrected_fields` are
+    those that a person set; `import_id` and `row_number` say which row of which file wrote
+    the record last.
     """
     columns = {"crash_id" if kind.name == "crash" else "record_id": "str"}
     columns |= {one.name: dtype_of(one) for one in list_content_columns(kind)}
-    if kind.name == "crash":
-        columns["is_location_corrected"] = "bool"
-    return {**columns, "import_id": "int64", "row_number": "int64"}
+    return {**columns, "corrected_fields": "str", "import_id": "int64", "row_number": "int64"}
 
 
 def dtype_of(one: Field) -> Any:  # noqa: ANN401 - pandas' stubs list every literal

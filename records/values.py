@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
+import shapely
 
 from core.vocabulary import AgeBand
 from records.codebooks import find_word, simplify_word
@@ -23,6 +24,7 @@ __all__ = [
     "is_filled",
     "no_problem",
     "parse_count",
+    "parse_line",
     "parse_moment",
     "parse_number",
     "parse_truth",
@@ -116,6 +118,25 @@ def parse_count(text: Column, *, decimal: str = ".") -> Parsed:
         problems = problems.mask((numbers >= 0) & (numbers % 1 != 0), "is not a whole number")
         problems = problems.mask(numbers > MAX_COUNT, "is too large to be a count")
         return Parsed(numbers.mask(problems.notna()).astype("Int64"), problems)
+
+    return Parsed(*_on_distinct(text, parse))
+
+
+def parse_line(text: Column) -> Parsed:
+    """Read lines in degrees (WKT LINESTRING), with at least two different places."""
+
+    def parse(distinct: Column) -> Parsed:
+        filled = _has_value(distinct)
+        lines = shapely.from_wkt(distinct.where(filled, None).to_numpy(object), on_invalid="ignore")
+        lines = shapely.force_2d(lines)
+        is_line = shapely.get_type_id(lines) == shapely.GeometryType.LINESTRING
+        west, south, east, north = shapely.bounds(lines).T
+        is_on_earth = (west >= -180) & (south >= -90) & (east <= 180) & (north <= 90)
+        problems = no_problem(distinct).mask(filled & ~is_line, "is not a line (WKT LINESTRING)")
+        problems = problems.mask(is_line & ~is_on_earth, "is not in degrees")
+        problems = problems.mask(is_line & (shapely.length(lines) == 0), "has no length")
+        values = pd.Series(shapely.to_wkt(lines, rounding_precision=7), distinct.index, dtype="str")
+        return Parsed(values.where(filled & problems.isna()), problems)
 
     return Parsed(*_on_distinct(text, parse))
 

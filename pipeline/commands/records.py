@@ -8,7 +8,8 @@ import click
 
 from pipeline.cli_output import echo_json, echo_pairs, make_progress
 from pipeline.commands.shared import Context, existing_file, json_option
-from pipeline.imports import KINDS, import_records
+from pipeline.imports import import_records
+from records.fields import KINDS
 
 __all__ = ["import_command"]
 

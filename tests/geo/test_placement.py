@@ -138,7 +138,7 @@ def test_an_intersection_must_be_on_the_road_that_was_named(network):
 
 
 def test_a_corrected_place_is_taken_as_it_is(network):
-    crashes = crash_at((100, 9), (150, 6.1), road_name="Veng Sreng", is_location_corrected=True)
+    crashes = crash_at((100, 9), (150, 6.1), road_name="Veng Sreng", placed_by="person")
     placed = place(network, crashes)
     assert placed["site_id"].tolist() == ["S5", "S5"]
     assert placed["runner_up_site_id"].tolist() == ["S2", "S3"]

@@ -214,7 +214,7 @@ def test_a_corrected_place_is_never_moved_by_an_import(database, crashes, take):
     database.correct_location("a", crash_id, lon=104.9, lat=11.5, corrected_by="ann")
     corrected = database.read("crash", "a")
     assert corrected[["lon", "lat"]].iloc[0].tolist() == [104.9, 11.5]
-    assert corrected["is_location_corrected"].item()
+    assert corrected["corrected_fields"].item() == "lat;lon;place_note;placed_by"
     assert database.compute_digest("a") != digest
     assert take(crashes(row)).unchanged == 1
     assert take(crashes(row.replace("0,0", "7,7").replace("slight", "fatal"))).updated == 1

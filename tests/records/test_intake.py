@@ -45,7 +45,7 @@ def test_a_crash_comes_out_as_it_went_in(database, crashes, take):
         "is_worker_commute": "yes",
         "factory_id": "F01",
         "narrative": "rear end",
-        "is_location_corrected": False,
+        "corrected_fields": "",
         "row_number": 2,
         "import_id": report.import_id,
     }
@@ -62,7 +62,7 @@ def test_the_frame_has_the_types_of_the_contract_even_when_empty(database, crash
     kinds = filled.dtypes.astype(str).to_dict()
     assert kinds["crash_id"] == kinds["narrative"] == kinds["road_users"] == "str"
     assert kinds["occurred_at"] == "datetime64[us]"
-    assert kinds["has_time"] == kinds["is_location_corrected"] == "bool"
+    assert kinds["has_time"] == "bool"
     assert kinds["lon"] == kinds["lat"] == "float64"
     assert kinds["n_killed"] == "Int64"
     assert kinds["import_id"] == kinds["row_number"] == "int64"

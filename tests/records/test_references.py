@@ -68,10 +68,15 @@ def test_every_reference_leads_to_a_kind_with_that_key():
     assert referring == {
         "factory": [],
         "origin": ["factory_id"],
-        "vehicle": ["factory_id"],
+        "vehicle": ["factory_id", "crash_source_id"],
+        "route": ["factory_id", "vehicle_id"],
         "crash": ["factory_id"],
         "casualty": ["crash_source_id", "factory_id"],
         "intervention": ["factories"],
+        "activity": ["factories"],
+        "observation": ["factory_id"],
+        "indicator": [],
+        "indicator_value": ["indicator_id"],
     }
     for kind in KINDS.values():
         for one in kind.references:
