@@ -28,8 +28,9 @@ from records.content import compute_content_hash
 from records.contracts import require_contract
 from records.engines import make_engine, plain_errors, take_write_lock, turn_on_write_ahead
 from records.fields import KINDS, find_kind, split_list
-from records.schema import AUDIT, IMPORTS, METADATA, RECORDS, list_content_columns
+from records.schema import AUDIT, IMPORTS, RECORDS, list_content_columns
 from records.tables import list_frame_columns, to_record_frame
+from records.upgrading import LATEST, find_version, upgrade
 
 __all__ = ["Database"]
 
@@ -42,13 +43,14 @@ class Database:
     Parameters
     ----------
     url
-        SQLAlchemy URL, e.g. `sqlite:////home/me/workspace/records.sqlite`. Missing
-        tables are created.
+        SQLAlchemy URL, e.g. `sqlite:////home/me/workspace/records.sqlite` or
+        `postgresql://me@server/safecommute`. Tables are made, or brought up to date.
 
     Raises
     ------
     ConfigError
-        If the URL is wrong, or the database cannot be opened or written.
+        If the URL is wrong, the database cannot be opened or written, or was made by a
+        later version of the software.
     DataSourceError
         If the file is damaged or no database.
 
@@ -71,7 +73,7 @@ class Database:
             raise ConfigError(message) from error
         self.name = self._url.render_as_string(hide_password=True)
         try:
-            self._create_missing_tables()
+            self._prepare()
         except BaseException:
             self._engine.dispose()
             raise
@@ -247,6 +249,8 @@ class Database:
     def reading(self) -> Iterator[sa.Connection]:
         """Yield a connection that sees one state of the records throughout."""
         with plain_errors(self.name), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     @contextmanager
@@ -266,16 +270,13 @@ class Database:
                 if not keep:
                     transaction.rollback()
 
-    def _create_missing_tables(self) -> None:
-        """Create what is missing; two processes may do so at once."""
+    def _prepare(self) -> None:
+        """Bring the tables to today's; two processes may do so at once."""
         with plain_errors(self.name):
             if self._url.get_backend_name() == "sqlite":
                 turn_on_write_ahead(self._engine)
-            if self._has_all_tables():
-                return
+            with self._engine.connect() as connection:
+                if find_version(connection) == LATEST:
+                    return
             with self.writing() as connection:
-                METADATA.create_all(connection)
-
-    def _has_all_tables(self) -> bool:
-        with self._engine.connect() as connection:
-            return set(METADATA.tables) <= set(sa.inspect(connection).get_table_names())
+                upgrade(connection, self.name)

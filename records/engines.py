@@ -10,6 +10,7 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -35,15 +36,11 @@ def take_write_lock(connection: sa.Connection) -> None:
 def insert_rows(
     connection: sa.Connection, table: sa.Table, names: list[str], rows: list[tuple[Any, ...]]
 ) -> None:
-    """Insert many rows of plain values.
-
-    SQLite's driver is given the rows as they are, which is four times as fast.
-    """
+    """Insert many rows of plain values, the fastest way that each driver has."""
     if not rows:
         return
-    if connection.dialect.name != "sqlite":
-        payload = [dict(zip(names, row, strict=True)) for row in rows]
-        connection.execute(sa.insert(table), payload)
+    if connection.dialect.name == "postgresql":
+        _copy_rows(connection, table, names, rows)
         return
     moments = [at for at, name in enumerate(names) if isinstance(table.c[name].type, sa.DateTime)]
     quote = connection.dialect.identifier_preparer.quote
@@ -51,6 +48,20 @@ def insert_rows(
     marks = ", ".join("?" * len(names))
     statement = f"INSERT INTO {quote(table.name)} ({columns}) VALUES ({marks})"
     connection.exec_driver_sql(statement, [_as_stored(row, moments) for row in rows])
+
+
+def _copy_rows(
+    connection: sa.Connection, table: sa.Table, names: list[str], rows: list[tuple[Any, ...]]
+) -> None:
+    quote = connection.dialect.identifier_preparer.quote
+    columns = ", ".join(quote(name) for name in names)
+    driver: Any = connection.connection.driver_connection
+    with (
+        driver.cursor() as cursor,
+        cursor.copy(f"COPY {quote(table.name)} ({columns}) FROM STDIN") as copy,
+    ):
+        for row in rows:
+            copy.write_row(row)
 
 
 def _as_stored(row: tuple[Any, ...], moments: list[int]) -> tuple[Any, ...]:
@@ -63,9 +74,28 @@ def _as_stored(row: tuple[Any, ...], moments: list[int]) -> tuple[Any, ...]:
 
 
 def make_engine(url: sa.URL) -> sa.Engine:
-    """Return an engine; one connection at a time for SQLite, so that no lock lingers."""
-    if url.get_backend_name() != "sqlite":
-        return sa.create_engine(url)
+    """Return an engine; one connection at a time for SQLite, so that no lock lingers.
+
+    Raises
+    ------
+    ConfigError
+        If the database system is neither SQLite nor PostgreSQL, or its driver is missing.
+    """
+    system = url.get_backend_name()
+    if system in {"postgresql", "postgres"}:
+        if find_spec("psycopg") is None:
+            message = (
+                "records database: PostgreSQL needs the driver psycopg; "
+                "install it with `uv sync --extra postgresql`."
+            )
+            raise ConfigError(message)
+        return sa.create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if system != "sqlite":
+        message = (
+            f"records database: {system!r} is not supported; use SQLite (sqlite:///FILE) or "
+            "PostgreSQL (postgresql://USER@SERVER/NAME)."
+        )
+        raise ConfigError(message)
     in_memory = url.database in {None, "", ":memory:"}
     engine = sa.create_engine(
         url,

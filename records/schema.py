@@ -41,6 +41,8 @@ IMPORTS: Final = sa.Table(
         for name in ("read", "accepted", "updated", "unchanged", "duplicates", "rejected")
     ),
     sa.Column("reasons", sa.Text, nullable=False, default="{}"),  # JSON {reason: rows}
+    sa.Column("undone_by", sa.Text, nullable=True),
+    sa.Column("undone_at", sa.DateTime, nullable=True),  # UTC
 )
 
 AUDIT: Final = sa.Table(
@@ -49,7 +51,7 @@ AUDIT: Final = sa.Table(
     sa.Column("audit_id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("record_id", sa.Text, nullable=False, index=True),
-    sa.Column("action", sa.Text, nullable=False),  # insert, update, correct
+    sa.Column("action", sa.Text, nullable=False),  # insert, update, correct, undo, remove
     sa.Column("changed_at", sa.DateTime, nullable=False),  # UTC
     sa.Column("changed_by", sa.Text, nullable=False),
     sa.Column("import_id", sa.Integer, sa.ForeignKey("import_batch.import_id"), nullable=True),
@@ -114,7 +116,7 @@ def _make_table(kind: Kind) -> sa.Table:
             sa.Column(one.name, _COLUMN_TYPES[one.type], nullable=not one.is_required)
             for one in list_content_columns(kind)
         ),
-        sa.Column("corrected_fields", sa.Text, nullable=False, default=""),  # by a person; ";"
+        sa.Column("corrected_fields", sa.Text, nullable=False, server_default=""),  # ";" between
         sa.Column("content_hash", sa.Text, nullable=False),
         sa.Column("import_id", sa.Integer, sa.ForeignKey("import_batch.import_id"), nullable=False),
         sa.Column("first_import_id", sa.Integer, nullable=False, index=True),

@@ -1,23 +1,67 @@
-"""A database of its own for each test, and files written from a few lines."""
+"""A database of its own for each test, on both systems, and files written from a few lines."""
 
 from __future__ import annotations
 
+import os
+from itertools import count
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from records.database import Database
 from records.intake import ImportReport, import_file
+from tests.records.postgres import find_programs, running_server
 
+NUMBERS = count()
 CRASH_HEADER = (
     "source_id,occurred_at,lon,lat,road_name,severity,n_killed,n_serious,n_slight,n_vehicles,"
     "road_users,light,is_worker_commute,factory_id,narrative"
 )
 
 
+@pytest.fixture(scope="session")
+def postgres_server():
+    """Return the URL of a server that is started for the tests, or skip with the reason."""
+    programs = find_programs()
+    if programs is None:
+        reason = "no PostgreSQL on this machine (Debian: postgresql, postgresql-postgis)"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with running_server(programs) as url:
+        with Database(f"{url}/template1"):
+            pass  # every database made from now on has the tables
+        yield url
+
+
 @pytest.fixture
-def database(tmp_path):
-    with Database(f"sqlite:///{tmp_path / 'records.sqlite'}") as opened:
+def postgres_url(postgres_server):
+    """Return the URL of a new, empty records database on the server."""
+    name = f"test_{next(NUMBERS)}"
+    engine = sa.create_engine(
+        sa.engine.make_url(f"{postgres_server}/postgres").set(drivername="postgresql+psycopg"),
+        isolation_level="AUTOCOMMIT",
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
+    yield f"{postgres_server}/{name}"
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """Return the URL of a database that does not exist yet (SQLite) or is empty."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'records.sqlite'}"
+    return request.getfixturevalue("postgres_url")
+
+
+@pytest.fixture
+def database(database_url):
+    with Database(database_url) as opened:
         yield opened
 
 

@@ -1,0 +1,1 @@
+"""The steps by which an older records database becomes one of today (Alembic)."""
