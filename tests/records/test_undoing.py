@@ -1,0 +1,121 @@
+"""An import undone leaves the records as if it had never been, and forgets nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import InputError, MissingDataError
+from records.database import Database
+from records.intake import import_file
+from records.undoing import undo_import
+
+ROW = "{},2024-03-05 07:{:02d},104.9,{},NR4,{},0,0,1,2,car,day,yes,F01,{}"
+
+
+def row(key, minute=0, severity="slight", text="", lat="11.5"):
+    return ROW.format(key, minute, lat, severity, text)
+
+
+def read(database):
+    frame = database.read("crash", "a").drop(columns=["import_id", "row_number"])
+    return frame.to_csv(index=False)
+
+
+def test_what_it_added_goes_and_what_it_changed_comes_back(database, crashes, take):
+    first = take(crashes(row(1), row(2, 5)))
+    before, digest = read(database), database.compute_digest("a")
+    writers = database.read("crash", "a")[["import_id", "row_number"]]
+    second = take(crashes(row(2, 5, "fatal", "worse"), row(3, 9), name="later.csv"))
+    assert (second.accepted, second.updated) == (1, 1)
+    report = undo_import(database, "a", second.import_id, undone_by="ann")
+    assert (report.removed, report.restored, report.file) == (1, 1, "later.csv")
+    assert read(database) == before
+    assert database.compute_digest("a") == digest
+    assert database.read("crash", "a")[["import_id", "row_number"]].equals(writers)
+    log = database.read_audit("a")
+    assert sorted(log["action"]) == ["insert", "insert", "insert", "remove", "undo", "update"]
+    gone = json.loads(log.loc[log["action"] == "remove", "old_values"].item())
+    assert (gone["source_id"], gone["severity"]) == ("3", "slight")
+    listed = database.list_imports("a").set_index("import_id")
+    assert listed.loc[second.import_id, "undone_by"] == "ann"
+    assert pd.isna(listed.loc[first.import_id, "undone_at"])
+
+
+def test_the_same_file_can_come_in_again(database, crashes, take):
+    path = crashes(row(1), row(2, 5))
+    once = take(path)
+    digest = database.compute_digest("a")
+    undo_import(database, "a", once.import_id, undone_by="ann")
+    assert database.count("crash", "a") == 0
+    assert take(path).accepted == 2
+    assert database.compute_digest("a") == digest
+
+
+def test_a_later_import_that_stands_on_it_comes_first(database, crashes, take):
+    first = take(crashes(row(1), row(2, 5)))
+    second = take(crashes(row(2, 5, "fatal")))
+    with pytest.raises(InputError, match=rf"1 of its records.*undo import {second.import_id}"):
+        undo_import(database, "a", first.import_id, undone_by="ann")
+    assert database.count("crash", "a") == 2
+    undo_import(database, "a", second.import_id, undone_by="ann")
+    assert undo_import(database, "a", first.import_id, undone_by="ann").removed == 2
+
+
+def test_a_correction_is_not_thrown_away_unasked(database, crashes, take):
+    take(crashes(row(1)))
+    second = take(crashes(row(1, 0, "fatal", lat="0"), row(2, 5)))
+    records = database.read("crash", "a").set_index("source_id")
+    database.correct_location("a", records.loc["1", "crash_id"], lon=104.8, lat=11.6,
+                              corrected_by="bopha")  # fmt: skip
+    with pytest.raises(InputError, match=r"bopha corrected crash .*--even-corrected"):
+        undo_import(database, "a", second.import_id, undone_by="ann")
+    report = undo_import(database, "a", second.import_id, undone_by="ann", even_corrected=True)
+    assert (report.removed, report.restored) == (1, 1)
+    left = database.read("crash", "a").iloc[0]
+    assert (left["severity"], left["lon"], left["lat"]) == ("slight", 104.8, 11.6)
+
+
+def test_there_must_be_something_to_undo(database, crashes, take):
+    report = take(crashes(row(1)))
+    with pytest.raises(MissingDataError, match="import 99: area 'a' has none"):
+        undo_import(database, "a", 99, undone_by="ann")
+    with pytest.raises(MissingDataError, match="area 'b' has none"):
+        undo_import(database, "b", report.import_id, undone_by="ann")
+    undo_import(database, "a", report.import_id, undone_by="ann")
+    with pytest.raises(InputError, match="was undone by ann"):
+        undo_import(database, "a", report.import_id, undone_by="ann")
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(1, 6),
+        st.sampled_from(["slight", "serious", "fatal", ""]),
+        st.sampled_from(["", "x", "é ក"]),
+        st.sampled_from(["11.5", "0", "11.6"]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(ROWS, min_size=2, max_size=4))
+def test_undoing_from_the_last_to_the_first_goes_back_step_by_step(tmp_path_factory, files):
+    folder = tmp_path_factory.mktemp("undo")
+    header = "source_id,occurred_at,lon,lat,severity,narrative"
+    with Database(f"sqlite:///{folder / 'r.sqlite'}") as database:
+        states, imports = [read(database)], []
+        for number, rows in enumerate(files):
+            path = folder / f"{number}.csv"
+            lines = [f"{k},2024-03-05 07:{k:02d},104.9,{lat},{s},{t}" for k, s, t, lat in rows]
+            path.write_text("\n".join([header, *lines]), encoding="utf-8")
+            imports.append(import_file(database, "crash", path, area="a").import_id)
+            states.append(read(database))
+        for import_id, state in zip(reversed(imports), reversed(states[:-1]), strict=True):
+            undo_import(database, "a", import_id, undone_by="ann")
+            assert read(database) == state
