@@ -50,10 +50,12 @@ EXPORT_FORMATS = ("gpkg", "parquet", "csv")
 SUFFIXES = {"gpkg": ".gpkg", "parquet": ".parquet", "csv": ".csv"}
 PRIVATE_COLUMNS = (
     *("crash_id", "source_id", "narrative", "factory_id", "village", "is_worker_commute"),
-    *("place_note", "import_id", "row_number", "record_id", "is_location_corrected"),
+    *("place_note", "import_id", "row_number", "record_id", "corrected_fields"),
+    "report_ids",
 )
 CRASH_COLUMNS = (
-    *("source", "occurred_at", "has_time", "lon", "lat", "road_name", "district", "province"),
+    *("source", "sources", "n_reports", "occurred_at", "has_time", "lon", "lat"),
+    *("road_name", "district", "province"),
     *("severity", "n_killed", "n_serious", "n_slight", "n_vehicles", "road_users", "light"),
     *("is_dark", "collision_type", "site_id", "site_type", "segment_id", "intersection_id"),
     *("offset_m", "snap_distance_m", "intersection_distance_m", "runner_up_site_id"),

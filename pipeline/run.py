@@ -24,6 +24,7 @@ from pipeline.account import Account, Job, Period
 from pipeline.areas import load_area
 from pipeline.frame import Frame, prepare_frame
 from pipeline.layers import write_risk_raster
+from pipeline.matching import read_crashes
 from pipeline.placing import place, select_period
 from pipeline.scoring import Results, score
 from pipeline.tiles import write_run_tiles
@@ -74,9 +75,16 @@ def run_area(
         job = Job(workspace=workspace, area=area, settings=settings, account=Account(progress))
         frame = prepare_frame(job)
         with Database(workspace.database_url) as database:
-            records = database.read("crash", key)
+            with job.account.step("crash reports") as counts:
+                records, n_reports, digest = read_crashes(database, key)
+                n_merged = n_reports - len(records)
+                counts.update(
+                    rows_in=n_reports,
+                    rows_out=len(records),
+                    rows_dropped=n_merged,
+                    reason=f"{n_merged} merged with another report" if n_merged else "",
+                )
             factories = database.read("factory", key)
-            digest = database.compute_digest(key)
         crashes, period = select_period(records, since, until, job.account)
         placed = place(job, frame, crashes, period, digest)
         results = score(job, frame, placed, period)
@@ -180,6 +188,7 @@ def describe_run(
         "network_km": round(float(frame.segments["length_m"].sum()) / 1000, 3),
         "crs": frame.segments.crs.to_string(),
         "n_crashes": len(placed),
+        "n_reports": int(placed["n_reports"].sum()),
         "n_snapped": int(is_placed.sum()),
         "snap_share": round(float(is_placed.mean()), 6),
         "snap_median_m": round(float(distance.median()), 3),
