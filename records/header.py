@@ -15,8 +15,17 @@ from typing import NamedTuple
 from core.errors import TableError
 from records.plan import simplify_name
 
-__all__ = ["MAX_HEADER_ROWS", "MIN_NAMES", "Header", "Row", "count_names", "find_header"]
+__all__ = [
+    "MAX_HEADER_ROWS",
+    "MIN_NAMES",
+    "Header",
+    "Row",
+    "count_names",
+    "drop_group",
+    "find_header",
+]
 
+GROUP_END = "/"
 MAX_HEADER_ROWS = 20  # so far down a header is looked for
 MIN_NAMES = 2
 MAX_QUOTED = 60  # characters of a row in a message
@@ -44,8 +53,14 @@ class Header:
 
 
 def count_names(cells: Sequence[str], expected: frozenset[str]) -> int:
-    """Return how many of the expected column names a row holds."""
-    return len(expected.intersection(map(simplify_name, cells)))
+    """Return how many of the expected column names a row holds, with or without their group."""
+    names = set(map(simplify_name, cells))
+    return len(expected & (names | {drop_group(name) for name in names}))
+
+
+def drop_group(name: str) -> str:
+    """Return a column's name without that of its group: `Casualties / killed`, `place/lon`."""
+    return name.rpartition(GROUP_END)[2].strip() or name
 
 
 def find_header(rows: Sequence[Row], expected: frozenset[str], *, table: str) -> Header:

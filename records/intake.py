@@ -6,6 +6,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,9 +20,10 @@ from core.progress import Progress, no_progress
 from core.provenance import compute_file_sha256
 from records.database import Database
 from records.fields import find_kind
+from records.jobs import Job, open_jobs
 from records.mapping import Mapping
-from records.plan import Plan, build_plan, list_expected_names
-from records.reading import RawBatch, RawTable, open_table
+from records.plan import Plan
+from records.reading import RawBatch
 from records.rejects import RejectsFile
 from records.schema import IMPORTS
 from records.standardise import standardise_batch
@@ -54,11 +56,14 @@ class ImportReport:
     )  # of kept rows, and of what is above the header
     unused_columns: tuple[str, ...] = ()
     file: str = ""
+    sheet: str = ""
     import_id: int | None = None  # None: a rehearsal
+    linked: tuple[ImportReport, ...] = ()  # of the tables that came with it
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
-        return {**asdict(self), "unused_columns": list(self.unused_columns)}
+        linked = [one.to_dict() for one in self.linked]
+        return {**asdict(self), "unused_columns": list(self.unused_columns), "linked": linked}
 
 
 def import_file(
@@ -68,12 +73,14 @@ def import_file(
     *,
     area: str,
     mapping: Mapping | None = None,
+    sheet: str = "",
+    linked: dict[str, Path] | None = None,
     imported_by: str = "",
     dry_run: bool = False,
     rejects_dir: Path | None = None,
     progress: Progress = no_progress,
 ) -> ImportReport:
-    """Import a file of records in one transaction.
+    """Import a file of records, and the tables linked to it, in one transaction.
 
     Parameters
     ----------
@@ -82,11 +89,16 @@ def import_file(
     kind
         Kind of record, e.g. `crash`.
     path
-        Delimited text, XLSX (first sheet), or a point layer that GDAL reads.
+        Delimited text, XLSX, or a point layer that GDAL reads.
     area
         Key of the study area that the records belong to.
     mapping
         How the source writes; without one, columns are named like the fields.
+    sheet
+        Name or number of a workbook's sheet; see `records.jobs`.
+    linked
+        Kind → file of tables that belong to this one, such as a register's casualties.
+        The repeat groups of a form's export come with it of themselves.
     imported_by
         Who imports, for the audit log.
     dry_run
@@ -99,7 +111,7 @@ def import_file(
     Returns
     -------
     report
-        Counts, reasons and notes.
+        Counts, reasons and notes; `linked` holds those of the other tables.
 
     Raises
     ------
@@ -115,51 +127,86 @@ def import_file(
     """
     path = Path(path)
     now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
-    table, plan = _open(path, kind, _require_mapping(mapping, kind, area), now)
-    sha256 = _compute_checksum(path)
-    name = f"{path.stem}.{sha256[:8]}.rejects.csv"
-    with (
-        RejectsFile(rejects_dir, name, table.columns) as rejects,
-        database.writing(keep=not dry_run) as connection,
-    ):
+    jobs = open_jobs(
+        path,
+        kind,
+        _require_mapping(mapping, kind, area),
+        now=pd.Timestamp(now),
+        sheet=sheet,
+        linked=linked,
+    )
+    with ExitStack() as stack:
+        sums = {job.path: _compute_checksum(job.path) for job in jobs}
+        rejects = [
+            stack.enter_context(RejectsFile(rejects_dir, name, job.table.columns))
+            for job, name in zip(jobs, _name_rejects(jobs, sums), strict=True)
+        ]
+        connection = stack.enter_context(database.writing(keep=not dry_run))
+        batch = _Batch(connection, area, imported_by, now, dry_run, progress)
+        reports = [
+            batch.take(job, sums[job.path], refused)
+            for job, refused in zip(jobs, rejects, strict=True)
+        ]
+        reports = [
+            replace(report, rejects_file=refused.keep())
+            for report, refused in zip(reports, rejects, strict=True)
+        ]
+    for report in reports:
+        logger.info("%s: %s", report.file, {name: getattr(report, name) for name in OUTCOMES})
+    return replace(reports[0], linked=tuple(reports[1:]))
+
+
+def _name_rejects(jobs: list[Job], sums: dict[Path, str]) -> list[str]:
+    """Return a name for each list of refused rows, the kind in it where there are several."""
+    names = []
+    for at, job in enumerate(jobs):
+        kind = f".{job.plan.kind.name}" if at else ""
+        names.append(f"{job.path.stem}{kind}.{sums[job.path][:8]}.rejects.csv")
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The tables that one import takes in, within one transaction."""
+
+    connection: sa.Connection
+    area: str
+    imported_by: str
+    now: datetime
+    dry_run: bool
+    progress: Progress
+
+    def take(self, job: Job, sha256: str, rejects: RejectsFile) -> ImportReport:
+        """Take one table in; return the account of its rows."""
+        plan = job.plan
         described = {
-            "kind": kind,
-            "area": area,
-            "file_name": path.name,
+            "kind": plan.kind.name,
+            "area": self.area,
+            "file_name": job.path.name,
             "file_sha256": sha256,
             "mapping": plan.mapping.name,
             "notes": plan.mapping.notes,
-            "imported_by": imported_by,
-            "imported_at": now,
+            "imported_by": self.imported_by,
+            "imported_at": self.now,
         }
-        inserted = connection.execute(sa.insert(IMPORTS), described).inserted_primary_key
+        inserted = self.connection.execute(sa.insert(IMPORTS), described).inserted_primary_key
         import_id = int(inserted[0]) if inserted else 0
-        storing = Storing(connection, plan.kind, area, import_id, imported_by, now, plan.given)
-        outcome = _Outcome(notes=table.notes.copy())
-        for batch in _read(table, progress, path.name):
+        storing = Storing(
+            self.connection,
+            plan.kind,
+            self.area,
+            import_id,
+            self.imported_by,
+            self.now,
+            plan.given,
+        )
+        outcome = _Outcome()
+        for batch in _read(job, self.progress):
             outcome.take(batch, plan, storing, rejects)
         storing.finish()
-        report = outcome.report(storing, plan, path, None if dry_run else import_id)
-        _record_counts(connection, import_id, report)
-        rejects_file = rejects.keep()
-    logger.info("%s: %s", path.name, {name: getattr(report, name) for name in OUTCOMES})
-    return replace(report, rejects_file=rejects_file)
-
-
-def _open(path: Path, kind: str, mapping: Mapping, now: datetime) -> tuple[RawTable, Plan]:
-    """Open a file and find the columns of the fields in it."""
-    spec = find_kind(kind)
-    table = open_table(
-        path,
-        encoding=mapping.encoding,
-        separator=mapping.separator,
-        keep_crs="crs" in mapping.model_fields_set,
-        expected=list_expected_names(spec, mapping),
-    )
-    today = pd.Timestamp(now)
-    plan = build_plan(spec, mapping, table.columns, table=path.name, today=today)
-    logger.info("%s: %s, %d columns", path.name, table.description, len(table.columns))
-    return table, plan
+        report = outcome.report(storing, job, None if self.dry_run else import_id)
+        _record_counts(self.connection, import_id, report)
+        return report
 
 
 def _require_mapping(mapping: Mapping | None, kind: str, area: str) -> Mapping:
@@ -169,13 +216,15 @@ def _require_mapping(mapping: Mapping | None, kind: str, area: str) -> Mapping:
         raise InputError(message)
     if mapping is None:
         return Mapping.model_validate({"kind": kind})
-    if mapping.kind != kind:
+    found = mapping.find_table(kind)
+    if found is None:
+        kinds = ", ".join([mapping.kind, *mapping.tables])
         message = (
-            f"mapping {mapping.name!r}: is for {mapping.kind} records, not {kind}; "
+            f"mapping {mapping.name!r}: is for {kinds} records, not {kind}; "
             "give the mapping or the kind that fits the file."
         )
         raise TableError(message)
-    return mapping
+    return found
 
 
 def _compute_checksum(path: Path) -> str:
@@ -185,9 +234,10 @@ def _compute_checksum(path: Path) -> str:
         raise DataSourceError.unreadable(path, error.strerror or str(error)) from error
 
 
-def _read(table: RawTable, progress: Progress, label: str) -> Iterator[RawBatch]:
+def _read(job: Job, progress: Progress) -> Iterator[RawBatch]:
+    label = job.path.name
     progress(0, 100, label)
-    for batch in table.read():
+    for batch in job.table.read(single=job.single):
         yield batch
         progress(round(100 * batch.done_share), 100, label)
     progress(100, 100, label)
@@ -222,11 +272,11 @@ class _Outcome:
             known = text in total or len(total) < MAX_REASONS
             total[text if known else COUNTED_TOGETHER] += count
 
-    def report(
-        self, storing: Storing, plan: Plan, path: Path, import_id: int | None
-    ) -> ImportReport:
+    def report(self, storing: Storing, job: Job, import_id: int | None) -> ImportReport:
         """Return the report; the account must balance."""
-        if self.n_read == 0:
+        plan, path = job.plan, job.path
+        self._count(self.notes, job.table.notes)
+        if self.n_read == 0 and not job.is_linked:
             raise TableError.empty(path.name)
         counts = {name: storing.counts[name] for name in OUTCOMES[:-1]}
         counts["rejected"] = sum(self.reasons.values())
@@ -245,6 +295,7 @@ class _Outcome:
             notes=dict((self.notes + storing.notes).most_common()),
             unused_columns=plan.unused,
             file=path.name,
+            sheet=job.sheet,
             import_id=import_id,
         )
 

@@ -40,6 +40,8 @@ __all__ = [
 
 READY_FOLDER = Path(__file__).resolve().parents[1] / "data" / "mappings"
 MAX_BYTES = 1_000_000
+HANDED_DOWN = ("name", "title", "source", "notes", "encoding", "separator", "decimal", "crs",
+               "date_formats", "midnight_is_missing")  # fmt: skip
 
 
 def _as_text(value: object) -> object:
@@ -133,6 +135,7 @@ class Mapping(_Strict):
     kind: str = Field("crash", description="Kind of record; one of `records.fields.KINDS`.")
     source: str = Field("", description="Who reports; identifiers are unique within a source.")
     notes: str = Field("", description="What was decided and why; shown with the records.")
+    sheet: Text = Field("", description="Sheet of a workbook: its name, or its number from 1.")
     encoding: str = Field("", description="Override of the text encoding, e.g. cp1252.")
     separator: Literal["", ",", ";", "\t", "|"] = Field("", description="Override.")
     decimal: Literal[".", ","] = Field(".", description="Decimal mark of numbers.")
@@ -154,6 +157,34 @@ class Mapping(_Strict):
     )
     skip: tuple[SkipRule, ...] = Field((), description="Rows that are no records.")
     variants: tuple[Variant, ...] = Field((), description="Other columns for other files.")
+    tables: dict[str, Mapping] = Field(
+        {}, description="Kind: how the source's linked table of that kind is written."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _hand_down(cls, values: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        """Give each linked table its kind, and what holds for all tables of the source."""
+        if not isinstance(values, dict) or not isinstance(values.get("tables"), dict):
+            return values
+        shared = {name: values[name] for name in HANDED_DOWN if name in values}
+        tables = {
+            kind: {**shared, **table, "kind": kind} if isinstance(table, dict) else table
+            for kind, table in values["tables"].items()
+        }
+        return {**values, "tables": tables}
+
+    @model_validator(mode="after")
+    def _tables_of_other_kinds(self) -> Self:
+        for kind, table in self.tables.items():
+            if kind == self.kind or table.tables:
+                message = f"tables.{kind}: give each other kind once, without tables of its own"
+                raise ValueError(message)
+        return self
+
+    def find_table(self, kind: str) -> Mapping | None:
+        """Return how this source writes records of a kind; None if it does not say."""
+        return self if kind == self.kind else self.tables.get(kind)
 
     @field_validator("kind")
     @classmethod

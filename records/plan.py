@@ -10,7 +10,13 @@ from core.errors import TableError
 from records.fields import Field, Kind
 from records.mapping import Mapping, Pick
 
-__all__ = ["Plan", "build_plan", "list_expected_names", "simplify_name"]
+__all__ = [
+    "Plan",
+    "build_plan",
+    "list_expected_names",
+    "list_missing_fields",
+    "simplify_name",
+]
 
 
 EXTRA_COLUMNS = ("source", "time")  # of crashes: who reports, and the time beside the date
@@ -60,7 +66,13 @@ def list_expected_names(kind: Kind, mapping: Mapping) -> frozenset[str]:
 
 
 def build_plan(
-    kind: Kind, mapping: Mapping, columns: tuple[str, ...], *, table: str, today: pd.Timestamp
+    kind: Kind,
+    mapping: Mapping,
+    columns: tuple[str, ...],
+    *,
+    table: str,
+    today: pd.Timestamp,
+    other_names: dict[str, str] | None = None,
 ) -> Plan:
     """Find for every field the column of this file that gives it.
 
@@ -75,6 +87,9 @@ def build_plan(
         Name of the file, for messages.
     today
         A crash more than one day later is in the future.
+    other_names
+        Names by which columns are found beside their own, such as a question's name
+        without that of its group.
 
     Raises
     ------
@@ -83,15 +98,11 @@ def build_plan(
         lists the columns found.
     """
     names = {simplify_name(name): name for name in reversed(columns)}
+    names |= {simplify_name(name): column for name, column in (other_names or {}).items()}
     picks = _find_by_mapping(mapping, names, columns, table)
     if not mapping.columns and not mapping.variants:
         picks |= _find_by_name(kind, mapping, names)
-    given = {*picks, *mapping.constants, *mapping.rules}
-    missing = [one.name for one in kind.fields if one.is_required and one.name not in given]
-    if not kind.can_make_key and kind.key not in given and not mapping.id_columns:
-        missing.insert(0, kind.key)
-    if kind.name == "crash":
-        missing += [name for name in ("lon", "lat") if name not in given]
+    missing = list_missing_fields(kind, mapping, frozenset(picks))
     if missing:
         raise TableError.missing_columns(table, missing, columns)
     used = {column for pick in picks.values() for column in pick.columns}
@@ -99,6 +110,25 @@ def build_plan(
     unused = tuple(column for column in columns if column not in used)
     latest = today.normalize() + pd.Timedelta(days=2) - pd.Timedelta(microseconds=1)
     return Plan(kind, mapping, picks, names, unused, latest)
+
+
+def list_missing_fields(kind: Kind, mapping: Mapping, found: frozenset[str]) -> list[str]:
+    """Return the fields that records of a kind cannot do without and that no column gives.
+
+    Parameters
+    ----------
+    kind, mapping
+        What is wanted, and how the source writes it.
+    found
+        Fields for which there is a column.
+    """
+    given = found | {*mapping.constants, *mapping.rules}
+    missing = [one.name for one in kind.fields if one.is_required and one.name not in given]
+    if not kind.can_make_key and kind.key not in given and not mapping.id_columns:
+        missing.insert(0, kind.key)
+    if kind.name == "crash":
+        missing += [name for name in ("lon", "lat") if name not in given]
+    return missing
 
 
 def _condition_columns(mapping: Mapping) -> list[str]:

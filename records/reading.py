@@ -7,44 +7,23 @@ batches of text cells under named columns. Points of a vector file become the co
 
 from __future__ import annotations
 
-import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
 
 from core.errors import DataSourceError, MissingDataError
-from records.delimited import (
-    CONTROL,
-    BadRow,
-    Dialect,
-    find_dialect,
-    name_columns,
-    read_batches,
-)
-from records.header import MAX_HEADER_ROWS, Row, find_header
+from records.batches import BATCH_ROWS, RawBatch, cell_text, name_without_groups, to_frame
+from records.delimited import Dialect, find_dialect, read_batches
+from records.xlsx import SheetTable, Workbook
 
-__all__ = ["RawBatch", "RawTable", "open_table"]
+__all__ = ["RawBatch", "RawTable", "is_workbook", "open_table", "require_file"]
 
-BATCH_ROWS = 50_000
 DELIMITED = {".csv", ".tsv", ".txt", ".tab", ""}
 VECTOR = {".geojson", ".json", ".gpkg", ".shp", ".fgb"}
 SHEETS = {".xlsx", ".xlsm"}
-MAX_UNZIPPED_BYTES = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class RawBatch:
-    """Rows as text, the line or row number of each, and the rows that were unreadable."""
-
-    frame: pd.DataFrame
-    row_numbers: list[int]
-    bad: list[BadRow]
-    done_share: float
 
 
 class RawTable(Protocol):
@@ -53,14 +32,20 @@ class RawTable(Protocol):
     columns: tuple[str, ...]
     description: str
     notes: Counter[str]  # what was left out above the header
+    other_names: dict[str, str]  # name → column, beside the columns' own names
 
-    def read(self) -> Iterator[RawBatch]:
-        """Yield the rows in batches of bounded size."""
+    def read(self, *, single: frozenset[str] = frozenset()) -> Iterator[RawBatch]:
+        """Yield the rows in batches of bounded size.
+
+        A value in cells merged over several rows holds for each of them, but not in the
+        columns `single`: a count would count once a row.
+        """
 
 
 def open_table(
     path: Path,
     *,
+    sheet: str = "",
     encoding: str = "",
     separator: str = "",
     keep_crs: bool = False,
@@ -71,7 +56,9 @@ def open_table(
     Parameters
     ----------
     path
-        Delimited text, XLSX (first sheet), or a point layer that GDAL reads.
+        Delimited text, XLSX, or a point layer that GDAL reads.
+    sheet
+        Name of a workbook's sheet, or its number from 1; the first one when empty.
     encoding, separator
         Overrides for delimited text; found out when empty.
     keep_crs
@@ -85,17 +72,19 @@ def open_table(
     MissingDataError
         If there is no such file.
     DataSourceError
-        If the file is empty or cannot be read, or its format is not known.
+        If the file is empty or cannot be read, its format is not known, or a workbook has
+        no such sheet.
     TableError
         If it is in doubt which row is the header.
     """
-    _require_file(path)
+    require_file(path)
     suffix = path.suffix.lower()
     try:
         if suffix in VECTOR:
             return _VectorTable(path, keep_crs=keep_crs)
         if suffix in SHEETS:
-            return _SheetTable(path, expected)
+            workbook = Workbook.open(path)
+            return SheetTable(workbook, workbook.find_sheet(sheet), expected)
         dialect = find_dialect(path, encoding=encoding, separator=separator, expected=expected)
         return _DelimitedTable(path, dialect)
     except DataSourceError:
@@ -104,7 +93,13 @@ def open_table(
         raise DataSourceError.unreadable(path, error.strerror or str(error)) from error
 
 
-def _require_file(path: Path) -> None:
+def is_workbook(path: Path) -> bool:
+    """Tell whether a file is a workbook with sheets, by its name."""
+    return path.suffix.lower() in SHEETS
+
+
+def require_file(path: Path) -> None:
+    """Refuse what is no file, is empty, or is of a format that is not known."""
     if not path.exists():
         message = f"{path}: no such file; check the path."
         raise MissingDataError(message)
@@ -121,106 +116,25 @@ def _require_file(path: Path) -> None:
         raise DataSourceError(message)
 
 
-def _to_frame(rows: list[list[str]], columns: tuple[str, ...]) -> pd.DataFrame:
-    cells = zip(*rows, strict=True) if rows else ([] for _ in columns)
-    data = {
-        name: pd.Series(values, dtype="str") for name, values in zip(columns, cells, strict=True)
-    }
-    return pd.DataFrame(data)
-
-
 class _DelimitedTable:
     def __init__(self, path: Path, dialect: Dialect) -> None:
         self.path, self.dialect = path, dialect
         self.columns, self.notes = dialect.columns, dialect.notes
+        self.other_names = name_without_groups(dialect.columns)
         name = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
         mark = name.get(dialect.separator, dialect.separator)
         self.description = f"{dialect.encoding}, separator {mark}"
 
-    def read(self) -> Iterator[RawBatch]:
+    def read(self, *, single: frozenset[str] = frozenset()) -> Iterator[RawBatch]:
+        del single  # text has no merged cells
         size = max(1, self.path.stat().st_size)
         try:
             for batch in read_batches(self.path, self.dialect, size=BATCH_ROWS):
-                frame = _to_frame(batch.rows, self.columns)
+                frame = to_frame(batch.rows, self.columns)
                 share = min(1.0, batch.position / size)
                 yield RawBatch(frame, batch.row_numbers, batch.bad, share)
         except (OSError, UnicodeError) as error:
             raise DataSourceError.unreadable(self.path, str(error)) from error
-
-
-class _SheetTable:
-    """The first sheet of a workbook; its header is the first row with content, titles aside."""
-
-    def __init__(self, path: Path, expected: frozenset[str]) -> None:
-        self.path = path
-        try:
-            with zipfile.ZipFile(path) as archive:
-                unzipped = sum(item.file_size for item in archive.infolist())
-        except (zipfile.BadZipFile, ValueError) as error:
-            raise DataSourceError.unreadable(path, f"no XLSX workbook ({error})") from error
-        if unzipped > MAX_UNZIPPED_BYTES:
-            message = f"{path}: unpacks to {unzipped:,} bytes, too much; save it as CSV."
-            raise DataSourceError(message)
-        rows = [Row(*row) for row in islice(self._rows(), MAX_HEADER_ROWS)]
-        if not rows:
-            message = f"{path}: its first sheet is empty; check that the right file was given."
-            raise DataSourceError(message)
-        header = find_header(rows, expected, table=path.name)
-        self.columns, self.notes = name_columns(header.row.cells), header.notes
-        self.header_row = header.row.number
-        self.description = "workbook, first sheet"
-
-    def _rows(self) -> Iterator[tuple[int, list[str]]]:
-        import openpyxl
-
-        try:
-            book = openpyxl.load_workbook(self.path, read_only=True, data_only=True)
-            try:
-                sheet = book.worksheets[0]
-                for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
-                    texts = [_cell_text(cell) for cell in cells]
-                    if any(texts):
-                        yield number, texts
-            finally:
-                book.close()
-        except DataSourceError:
-            raise
-        except Exception as error:  # openpyxl raises whatever its XML holds
-            raise DataSourceError.unreadable(
-                self.path, f"{type(error).__name__}: {error}"
-            ) from error
-
-    def read(self) -> Iterator[RawBatch]:
-        width = len(self.columns)
-        rows: list[list[str]] = []
-        numbers: list[int] = []
-        bad: list[BadRow] = []
-        for number, cells in self._rows():
-            if number <= self.header_row:
-                continue
-            if any(cells[width:]):
-                bad.append(
-                    BadRow(number, "more cells than the header has", " | ".join(cells)[:2000])
-                )
-                continue
-            rows.append((cells + [""] * width)[:width])
-            numbers.append(number)
-            if len(rows) >= BATCH_ROWS:
-                yield RawBatch(_to_frame(rows, self.columns), numbers, bad, 0.5)
-                rows, numbers, bad = [], [], []
-        yield RawBatch(_to_frame(rows, self.columns), numbers, bad, 1.0)
-
-
-def _cell_text(value: object) -> str:
-    """Return a cell's value as a person would write it."""
-    if value is None:
-        return ""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    isoformat = getattr(value, "isoformat", None)
-    if isoformat is not None:
-        return str(isoformat())
-    return CONTROL.sub("", str(value))
 
 
 class _VectorTable:
@@ -231,6 +145,7 @@ class _VectorTable:
 
         self.path, self.keep_crs = path, keep_crs
         self.notes: Counter[str] = Counter()
+        self.other_names: dict[str, str] = {}
         try:
             info: dict[str, Any] = pyogrio.read_info(path, force_total_bounds=False)
         except Exception as error:  # GDAL's errors are of many classes
@@ -239,8 +154,10 @@ class _VectorTable:
         self.columns = (*map(str, info["fields"]), "geometry_lon", "geometry_lat")
         self.description = f"{info['driver']}, {info['crs'] or 'no coordinate system named'}"
 
-    def read(self) -> Iterator[RawBatch]:
+    def read(self, *, single: frozenset[str] = frozenset()) -> Iterator[RawBatch]:
         import pyogrio
+
+        del single  # layers have no merged cells
 
         start = 0
         while True:
@@ -281,4 +198,4 @@ def _attribute_text(value: object) -> str:
             return ""
     except (TypeError, ValueError):
         pass
-    return _cell_text(value)
+    return cell_text(value)

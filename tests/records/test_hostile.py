@@ -90,7 +90,7 @@ def test_a_list_that_cannot_be_written_stops_the_import(database, write, tmp_pat
 
 
 def test_a_workbook_that_unpacks_to_too_much_is_refused(database, tmp_path, monkeypatch):
-    monkeypatch.setattr("records.reading.MAX_UNZIPPED_BYTES", 1_000_000)
+    monkeypatch.setattr("records.xlsx.MAX_UNZIPPED_BYTES", 1_000_000)
     path = tmp_path / "bomb.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/workbook.xml", b"0" * 1_000_001)
