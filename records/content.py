@@ -39,6 +39,14 @@ def _as_text(value: Any) -> str:  # noqa: ANN401 - any plain value
     return str(value + 0.0 if isinstance(value, float) else value)  # -0.0 is 0.0
 
 
+def _as_texts(distinct: Any) -> list[str]:  # noqa: ANN401 - an array or an index
+    """Return `_as_text` of all values of one column."""
+    if distinct.dtype == "float64":
+        return list(map(str, (np.asarray(distinct) + 0.0).tolist()))
+    values = distinct.tolist()
+    return values if distinct.dtype == "str" else list(map(_as_text, values))
+
+
 def compute_content_hash(values: Mapping[str, Any]) -> str:
     """Return the digest of one record's fields; missing ones (None) do not count."""
     first = second = 0
@@ -55,7 +63,7 @@ def compute_content_hashes(frame: pd.DataFrame) -> list[str]:
     columns = []
     for name in frame.columns:
         codes, distinct = pd.factorize(frame[name])
-        columns.append((str(name), codes, [_as_text(value) for value in distinct.tolist()]))
+        columns.append((str(name), codes, _as_texts(distinct)))
     return sum_digests(columns, n_rows=len(frame))
 
 

@@ -10,6 +10,8 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, Final
 
@@ -69,8 +71,13 @@ def _as_stored(row: tuple[Any, ...], moments: list[int]) -> tuple[Any, ...]:
     values = list(row)
     for at in moments:
         if values[at] is not None:
-            values[at] = values[at].isoformat(sep=" ", timespec="microseconds")
+            values[at] = _write_moment(values[at])
     return tuple(values)
+
+
+@lru_cache(maxsize=50_000)  # one import writes the same moments again and again
+def _write_moment(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="microseconds")
 
 
 def make_engine(url: sa.URL) -> sa.Engine:

@@ -32,6 +32,7 @@ from records.schema import AUDIT, RECORDS, list_content_columns
 __all__ = ["Storing"]
 
 MAX_HELD = 100_000
+MANY_ROWS = 10_000  # in one batch: worth making the indexes anew at the end
 _CRASH_COLUMNS = [one.name for one in list_content_columns(KINDS["crash"])]
 HAS_TIME, LON = _CRASH_COLUMNS.index("has_time"), _CRASH_COLUMNS.index("lon")
 Values = tuple[Any, ...]
@@ -65,6 +66,7 @@ class Storing:
     _updated: set[str] = field(default_factory=set)
     _late_log: list[dict[str, Any]] = field(default_factory=list)
     _is_first: bool = False
+    _is_unindexed: bool = False
     _references: References = field(init=False)
 
     def __post_init__(self) -> None:
@@ -92,6 +94,7 @@ class Storing:
             Line of each row in its file.
         """
         self._references.take(frame, row_numbers)
+        self._leave_indexes_for_later(len(frame))
         rows = self._make_rows(frame, row_numbers)
         recorded = self._find_recorded([row.record_id for row in rows])
         twins = self._find_twins(rows)
@@ -115,6 +118,9 @@ class Storing:
 
     def finish(self) -> None:
         """Settle what was held back, log every new record, note what names none."""
+        if self._is_unindexed:
+            for index in self._table.indexes:
+                index.create(self.connection)
         self._resolve_held()
         self.notes.update(self._references.count_orphans(self.connection))
         table = self._table
@@ -131,6 +137,16 @@ class Storing:
         self.connection.execute(sa.insert(AUDIT).from_select([*names, "row_number"], new))
         if self._late_log:
             self.connection.execute(sa.insert(AUDIT), self._late_log)
+
+    def _leave_indexes_for_later(self, n_rows: int) -> None:
+        """Drop the indexes of an empty table before many rows; `finish` makes them again."""
+        if self._is_unindexed or n_rows < MANY_ROWS or not self._is_first:
+            return
+        query = sa.select(self._table.c.record_id).limit(1)
+        if self.connection.execute(query).first() is None:
+            for index in self._table.indexes:
+                index.drop(self.connection)
+            self._is_unindexed = True
 
     def _make_rows(self, frame: pd.DataFrame, row_numbers: list[int]) -> list[_Row]:
         source, key, *_ = names = self._columns
