@@ -43,7 +43,9 @@ PARENT_INDEX, INDEX = "_parent_index", "_index"
 KEY, PARENT = "(record)", "(belongs to)"
 LON, LAT = "(longitude)", "(latitude)"
 PLACE_NAMES = ("place", "location", "crash_place", "gps", "geopoint", "point", "position")
-FORM_NUMBER = r"-?\d+(?:\.\d+)?"
+FORM_POINT = "geolocation"  # the first point of a submission, whichever that is
+GROUPS = re.compile(r"[/.]|(?<=\w)-(?=\w)")
+NUMBER = r"-?\d+(?:\.\d+)?"
 POINT = re.compile(rf"^\s*\[?\s*({NUMBER})\s*[, ]\s*({NUMBER})(?:\s+{NUMBER}){{0,2}}\s*\]?\s*$")
 REPEATS = {
     "casualties": "casualty", "casualty": "casualty", "persons": "casualty", "people": "casualty",
