@@ -7,10 +7,8 @@ SQLite in write-ahead mode by default; what is special to a database system is i
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
@@ -20,15 +18,11 @@ from sqlalchemy.exc import ArgumentError
 
 from core.errors import (
     ConfigError,
-    InputError,
-    MissingDataError,
 )
-from core.vocabulary import PlaceMethod
-from records.content import compute_content_hash
 from records.contracts import require_contract
 from records.engines import make_engine, plain_errors, take_write_lock, turn_on_write_ahead
-from records.fields import KINDS, find_kind, split_list
-from records.schema import AUDIT, IMPORTS, RECORDS, list_content_columns
+from records.fields import KINDS, find_kind
+from records.schema import AUDIT, IMPORTS, RECORDS
 from records.tables import list_frame_columns, to_record_frame
 from records.upgrading import LATEST, find_version, upgrade
 
@@ -190,60 +184,6 @@ class Database:
         with self.reading() as connection:
             rows = [dict(row._mapping) for row in connection.execute(query)]
         return pd.DataFrame(rows, columns=[column.name for column in AUDIT.c])
-
-    def correct_location(
-        self, area: str, crash_id: str, *, lon: float, lat: float, corrected_by: str
-    ) -> None:
-        """Put a crash where a person says it was; no later import moves it again.
-
-        Parameters
-        ----------
-        area, crash_id
-            Which crash.
-        lon, lat
-            Where it was [degrees, WGS84].
-        corrected_by
-            Who says so, for the audit log.
-
-        Raises
-        ------
-        InputError
-            If the coordinates are not on Earth.
-        MissingDataError
-            If the area has no such crash.
-        """
-        if not (abs(lon) <= MAX_LON and abs(lat) <= MAX_LAT):
-            message = f"crash {crash_id}: lon {lon}, lat {lat} is not on Earth; give degrees."
-            raise InputError(message)
-        table = RECORDS["crash"]
-        chosen = sa.and_(table.c.record_id == crash_id, table.c.area == area)
-        with self.writing() as connection:
-            old = connection.execute(sa.select(table).where(chosen)).mappings().first()
-            if old is None:
-                message = f"crash {crash_id!r}: not found in area {area!r}; check the identifier."
-                raise MissingDataError(message)
-            place = {"lon": lon, "lat": lat, "place_note": None, "placed_by": PlaceMethod.PERSON}
-            new = {**old, **place}
-            names = [one.name for one in list_content_columns(KINDS["crash"])]
-            names.remove(KINDS["crash"].key)
-            content_hash = compute_content_hash({name: new[name] for name in names})
-            corrected = sorted({*split_list(old["corrected_fields"]), *place})
-            change = {
-                **place,
-                "content_hash": content_hash,
-                "corrected_fields": ";".join(corrected),
-            }
-            connection.execute(sa.update(table).where(chosen).values(**change))
-            entry = {
-                "kind": "crash",
-                "record_id": crash_id,
-                "action": "correct",
-                "changed_at": datetime.now(UTC).replace(tzinfo=None, microsecond=0),
-                "changed_by": corrected_by,
-                "import_id": old["import_id"],
-                "old_values": json.dumps({name: old[name] for name in place}),
-            }
-            connection.execute(sa.insert(AUDIT), entry)
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

@@ -29,7 +29,7 @@ from records.lookup import find_recorded, in_parts
 from records.references import References
 from records.schema import AUDIT, RECORDS, list_content_columns
 
-__all__ = ["Storing"]
+__all__ = ["Storing", "to_plain"]
 
 MAX_HELD = 100_000
 MANY_ROWS = 10_000  # in one batch: worth making the indexes anew at the end
@@ -157,7 +157,7 @@ class Storing:
             for one, two in zip(sources, frame[key].tolist(), strict=True)
         ]
         hashes = compute_content_hashes(frame[[name for name in names if name != key]])
-        rows = zip(*(_to_plain(frame[name]) for name in names), strict=True)
+        rows = zip(*(to_plain(frame[name]) for name in names), strict=True)
         return list(map(_Row, record_ids, hashes, row_numbers, rows))
 
     def _find_recorded(self, record_ids: list[str]) -> dict[str, str]:
@@ -306,7 +306,7 @@ def _list_changes(names: list[str], before: Values, after: Values) -> dict[str, 
     return {name: old for name, old, new in pairs if old != new}
 
 
-def _to_plain(column: pd.Series[Any]) -> list[Any]:
+def to_plain(column: pd.Series[Any]) -> list[Any]:
     """Return a column as plain Python values, missing ones None."""
     if column.dtype == "datetime64[us]":
         moments = column.dt.to_pydatetime()

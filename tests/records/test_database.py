@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import ConfigError, DataSourceError, InputError, MissingDataError, TableError
+from core.errors import ConfigError, DataSourceError, InputError, TableError
 from records.database import Database
 from records.intake import import_file
 
@@ -204,33 +204,6 @@ def test_a_failed_write_undoes_everything(database, crashes):
         import_file(database, "crash", path, area="a", progress=fail)
     assert database.count("crash", "a") == 0
     assert database.list_imports().empty
-
-
-def test_a_corrected_place_is_never_moved_by_an_import(database, crashes, take):
-    row = "1,2024-01-01 08:00,0,0,,slight,,,,,,,,,"
-    take(crashes(row))
-    crash_id = database.read("crash", "a")["crash_id"].item()
-    digest = database.compute_digest("a")
-    database.correct_location("a", crash_id, lon=104.9, lat=11.5, corrected_by="ann")
-    corrected = database.read("crash", "a")
-    assert corrected[["lon", "lat"]].iloc[0].tolist() == [104.9, 11.5]
-    assert corrected["corrected_fields"].item() == "lat;lon;place_note;placed_by"
-    assert database.compute_digest("a") != digest
-    assert take(crashes(row)).unchanged == 1
-    assert take(crashes(row.replace("0,0", "7,7").replace("slight", "fatal"))).updated == 1
-    again = database.read("crash", "a")
-    assert again[["lon", "lat", "severity"]].iloc[0].tolist() == [104.9, 11.5, "fatal"]
-    log = database.read_audit("a", crash_id)
-    assert log["action"].tolist() == ["insert", "correct", "update"]
-    assert log["changed_by"].iloc[1] == "ann"
-    assert '"place_note": "coordinates are zero"' in log["old_values"].iloc[1]
-
-
-def test_a_correction_needs_a_crash_and_a_place(database):
-    with pytest.raises(MissingDataError, match="not found in area"):
-        database.correct_location("a", "none", lon=1, lat=2, corrected_by="ann")
-    with pytest.raises(InputError, match="not on Earth"):
-        database.correct_location("a", "none", lon=11, lat=104, corrected_by="ann")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError, MissingDataError
+from records.corrections import correct_record
 from records.database import Database
 from records.intake import import_file
 from records.undoing import undo_import
@@ -70,8 +71,9 @@ def test_a_correction_is_not_thrown_away_unasked(database, crashes, take):
     take(crashes(row(1)))
     second = take(crashes(row(1, 0, "fatal", lat="0"), row(2, 5)))
     records = database.read("crash", "a").set_index("source_id")
-    database.correct_location("a", records.loc["1", "crash_id"], lon=104.8, lat=11.6,
-                              corrected_by="bopha")  # fmt: skip
+    place = {"lon": "104.8", "lat": "11.6"}
+    crash_id = records.loc["1", "crash_id"]
+    correct_record(database, "crash", "a", crash_id, place, corrected_by="bopha")
     with pytest.raises(InputError, match=r"bopha corrected crash .*--even-corrected"):
         undo_import(database, "a", second.import_id, undone_by="ann")
     report = undo_import(database, "a", second.import_id, undone_by="ann", even_corrected=True)
