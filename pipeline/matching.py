@@ -20,7 +20,7 @@ from records.decisions import (
     undo_pair,
 )
 from records.events import merge_reports
-from records.matching import find_pairs
+from records.matching import find_pairs, is_compared
 
 __all__ = [
     "decide_duplicate",
@@ -71,7 +71,8 @@ def find_duplicates(
     Returns
     -------
     dict
-        `area, reports, crashes, merged, queued, separate, by_people, new, changed`: pairs by
+        `area, reports, not_compared` (without a date, or one that thousands share), `crashes,
+        merged, queued, separate, by_people, new, changed`: pairs by
         what is decided on them, how many people decided, how many are new or decided
         otherwise than before.
 
@@ -94,7 +95,9 @@ def find_duplicates(
         counts = record_pairs(database, key, found)
         crashes = merge_reports(reports, read_pairs(database, key))
     progress(3, 3, label)
-    return {"area": key, "reports": len(reports), "crashes": len(crashes), **counts}
+    n_left_out = int((~is_compared(reports)).sum())
+    sizes = {"reports": len(reports), "not_compared": n_left_out, "crashes": len(crashes)}
+    return {"area": key, **sizes, **counts}
 
 
 def list_waiting(workspace: Workspace, key: str) -> pd.DataFrame:

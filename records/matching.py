@@ -25,7 +25,7 @@ from records.matching_model import LEVELS, UNKNOWN, Weights, build_settings, loa
 from records.reasons import write_reasons
 from records.settling import DOUBTFUL, settle_pairs
 
-__all__ = ["estimate_weights", "find_pairs", "score_pairs"]
+__all__ = ["estimate_weights", "find_pairs", "is_compared", "score_pairs"]
 
 DECIMALS: Final = 6  # of a probability: the same on every machine
 NEEDED: Final = ("crash_id", "source", "occurred_at")
@@ -43,6 +43,7 @@ TEXTS: Final = (
 )
 NUMBERS: Final = ("lon", "lat", "busy")
 TRUTHS: Final = ("has_time", "is_exact", "is_worker")
+MOST_A_DAY: Final = 5_000
 SMOOTHING: Final = 50.0  # pairs that the weights in use count for beside those counted
 
 
@@ -135,14 +136,26 @@ def score_pairs(
             f"reports: {again.sum()} crash_id(s) are repeated, first {first!r}; keep one each."
         )
         raise TableError(message)
-    dated = reports[reports["occurred_at"].notna()].sort_values("crash_id")
-    columns = make_matching_columns(dated, casualties)
+    compared = reports[is_compared(reports)].sort_values("crash_id")
+    columns = make_matching_columns(compared, casualties)
     scored = _predict(columns, weights or load_weights(), at_least)
     scored = scored.rename(columns={"crash_id_l": "left_id", "crash_id_r": "right_id"})
     scored["probability"] = scored.pop("match_probability").round(DECIMALS)
     for name in LEVELS:
         scored[name] = scored.pop(f"gamma_{name}").map(_name_levels(name)).astype("object")
     return scored.sort_values(["left_id", "right_id"], ignore_index=True)
+
+
+def is_compared(reports: pd.DataFrame) -> pd.Series[bool]:
+    """Tell which reports can be compared: those with a date that is no stand-in for one.
+
+    A date that more than `MOST_A_DAY` reports give, such as the first of January, is what
+    somebody wrote who did not know it; comparing all of them would never end either.
+    """
+    day = reports["occurred_at"].dt.normalize()
+    n_that_day = day.groupby(day).transform("size")
+    is_told_apart: pd.Series[bool] = day.notna() & ~n_that_day.gt(MOST_A_DAY)
+    return is_told_apart
 
 
 def _predict(columns: pd.DataFrame, weights: Weights, at_least: float) -> pd.DataFrame:

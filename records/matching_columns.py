@@ -24,6 +24,7 @@ MIN_DAYS: Final = 30  # a shorter period says little of how busy a place is
 HEAPED_DAYS: Final = 3  # the very same coordinates on so many days are a village's centre
 VILLAGE_DEG: Final = 0.03  # reports of one village lie this close to their middle
 MEASURED: Final = (PlaceMethod.PERSON.value, PlaceMethod.COORDINATES.value)
+MAX_NAME: Final = 100  # characters that are compared
 MOST_ALIKE: Final = 5  # persons of one sex and age band that are told apart in number
 
 _KHMER = re.compile(r"[\u1780-\u17ff]")
@@ -140,7 +141,7 @@ def _make_places(reports: pd.DataFrame) -> dict[str, Column]:
         ("road", "road_name", simplify_road),
     ):
         text = _get(reports, field).astype("object")
-        known = {one: simplify(one) for one in text.dropna().unique()}
+        known = {one: simplify(one[:MAX_NAME]) for one in text.dropna().unique()}
         simple = text.map(known).where(lambda values: values.notna() & (values != ""), None)
         scripts = {one: _find_script(one) for one in simple.dropna().unique()}
         places[name] = simple

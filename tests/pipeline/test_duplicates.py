@@ -62,8 +62,8 @@ def names(workspace, reported):
 def test_find_list_decide_and_undo(say, names, reported):
     counts = say("find", reported)
     assert counts == {
-        "area": "test", "reports": 6, "crashes": 4, "merged": 3, "queued": 1, "separate": 0,
-        "by_people": 0, "new": 4, "changed": 0,
+        "area": "test", "reports": 6, "not_compared": 0, "crashes": 4,
+        "merged": 3, "queued": 1, "separate": 0, "by_people": 0, "new": 4, "changed": 0,
     }  # fmt: skip
     assert say("find", reported) == {**counts, "new": 0}
     (waiting,) = say("list", reported)["pairs"]

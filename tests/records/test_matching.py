@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, TableError
+from records import matching
 from records.fields import KINDS
 from records.matching import estimate_weights, find_pairs, score_pairs
 from records.matching_columns import make_matching_columns, simplify_name, simplify_road
@@ -242,6 +243,22 @@ def test_too_few_reports_make_no_pair(reports, n_reports):
 def test_reports_with_nothing_but_a_date_are_no_pair(reports):
     bare = reports.head(40)[["crash_id", "source", "occurred_at"]].assign(has_time=False)
     assert len(find_pairs(bare.assign(occurred_at=pd.Timestamp("2024-01-20")))) == 0
+
+
+def test_a_date_that_thousands_share_is_not_compared(monkeypatch):
+    monkeypatch.setattr(matching, "MOST_A_DAY", 3)
+    same = {**FIRST, "occurred_at": "2024-01-20 10:00"}
+    sources = ("police", "insurer", "factory")
+    three = make_reports(*({**same, "source": source} for source in sources))
+    assert matching.is_compared(three).all()
+    four = make_reports(*({**same, "source": source} for source in (*sources, "hospital")))
+    assert not matching.is_compared(four).any()
+    assert len(find_pairs(four)) == 0
+
+
+def test_long_names_are_compared_by_their_beginning():
+    rows = [{"occurred_at": "2024-01-20 10:00", "village": "x" * 10**6}]
+    assert make_matching_columns(make_reports(*rows))["village"].str.len().tolist() == [100]
 
 
 def test_swapped_day_and_month_are_found():
