@@ -7,7 +7,8 @@ import pandas as pd
 
 from records.content import sum_digests
 from records.mapping import Condition
-from records.plan import Plan, simplify_name
+from records.naming import simplify_name
+from records.plan import Plan
 from records.values import Column, clean_text, is_filled, no_problem, parse_number
 
 __all__ = ["holds_in", "make_keys", "text_of"]

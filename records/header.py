@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from core.errors import TableError
-from records.plan import simplify_name
+from records.naming import simplify_name
 
 __all__ = [
     "MAX_HEADER_ROWS",

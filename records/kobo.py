@@ -22,7 +22,7 @@ import pandas as pd
 
 from records.batches import RawBatch
 from records.fields import FieldType, Kind
-from records.plan import simplify_name
+from records.naming import simplify_name
 
 if TYPE_CHECKING:
     from records.reading import RawTable

@@ -140,7 +140,10 @@ class Mapping(_Strict):
     separator: Literal["", ",", ";", "\t", "|"] = Field("", description="Override.")
     decimal: Literal[".", ","] = Field(".", description="Decimal mark of numbers.")
     crs: int = Field(4326, description="EPSG code of the coordinates.")
-    date_formats: Texts = Field((), description="strptime formats; without, ISO 8601 only.")
+    date_formats: Texts = Field(
+        (),
+        description="strptime formats, excel_serial, epoch_s or epoch_ms; without, ISO 8601 only.",
+    )
     midnight_is_missing: bool = Field(False, description="00:00 means that no time was noted.")
     columns: dict[str, Annotated[Pick, BeforeValidator(_as_pick)]] = Field(
         {}, description="Field: column, list of columns (first filled), or a way to pick."

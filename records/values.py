@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -49,6 +49,12 @@ ISO_FORMATS = (
     "%Y-%m-%d %H:%M:%S.%f",
     "%Y-%m-%dT%H:%M:%S.%f",
 )
+# Formats that are numbers: days as spreadsheets count them, and time since 1970 (UTC).
+NUMBERED: Final[dict[str, tuple[str, Literal["D", "s", "ms"]]]] = {
+    "excel_serial": ("1899-12-30", "D"),
+    "epoch_s": ("1970-01-01", "s"),
+    "epoch_ms": ("1970-01-01", "ms"),
+}
 EARLIEST = pd.Timestamp(1900, 1, 1)
 MAX_COUNT = 1_000_000_000
 AGE_BANDS = ((0, 15), (15, 25), (25, 35), (35, 45), (45, 60), (60, 121))
@@ -155,8 +161,8 @@ def parse_moment(
     text
         Dates, or dates with times.
     formats
-        strptime formats to try in order; empty: ISO 8601. A UTC offset in ISO text is
-        dropped, since the wall-clock time is what was reported.
+        strptime formats to try in order, or names of `NUMBERED`; empty: ISO 8601. A UTC
+        offset in ISO text is dropped, since the wall-clock time is what was reported.
     latest
         A later moment is in the future.
     midnight_is_missing
@@ -194,11 +200,23 @@ def _read_moments(plain: Column, formats: tuple[str, ...]) -> tuple[Column, Colu
         open_rows = values.isna() & plain.notna()
         if not open_rows.any():
             break
+        if pattern in NUMBERED:
+            found = _read_numbered(plain[open_rows], *NUMBERED[pattern])
+            values.loc[found.index] = found
+            has_time.loc[found.index] = found != found.dt.normalize()
+            continue
         found = pd.to_datetime(plain[open_rows], format=pattern, errors="coerce")
         found = found.dt.tz_localize(None).astype("datetime64[us]").dropna()
         values.loc[found.index] = found
         has_time.loc[found.index] = "%H" in pattern or "%I" in pattern
     return values, has_time
+
+
+def _read_numbered(plain: Column, origin: str, unit: Literal["D", "s", "ms"]) -> Column:
+    """Read moments written as numbers, to the second."""
+    numbers = pd.to_numeric(plain, errors="coerce")
+    found = pd.to_datetime(numbers, unit=unit, origin=origin, errors="coerce")
+    return found.dt.round("s").astype("datetime64[us]").dropna()
 
 
 def parse_truth(text: Column) -> Parsed:
