@@ -6,14 +6,16 @@ import getpass
 from pathlib import Path
 from typing import Any
 
+from core.errors import ConfigError, InputError, TableError
 from core.progress import Progress, no_progress
 from pipeline.areas import load_area
 from pipeline.workspace import Workspace
 from records.database import Database
 from records.intake import import_file
 from records.mapping import Mapping, load_mapping
+from records.proposal import Proposal, propose_mapping
 
-__all__ = ["import_records"]
+__all__ = ["import_records", "keep_proposal"]
 
 
 def import_records(
@@ -22,12 +24,14 @@ def import_records(
     path: Path,
     *,
     area: str,
-    mapping: str | None = None,
+    mapping: str | Mapping | None = None,
     source: str | None = None,
+    sheet: str = "",
+    linked: dict[str, Path] | None = None,
     dry_run: bool = False,
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
-    """Import one file and return the account of its rows.
+    """Import one file, and the tables linked to it; return the account of their rows.
 
     Parameters
     ----------
@@ -38,12 +42,17 @@ def import_records(
     path
         The file.
     mapping
-        A mapping file, or the name of a ready one.
+        A mapping file, the name of a ready one, or a mapping.
     source
         Who reports. Numbers of crashes and casualties are unique within a source, so two
         factories that both count from 1 need a name each.
+    sheet
+        Name or number of a workbook's sheet.
+    linked
+        Kind → file of each table that belongs to this one.
     dry_run
-        Check everything, keep nothing.
+        Check everything, keep nothing. A file whose columns are not named like the fields
+        is gone through with a proposed mapping then, unless one is given.
     progress
         Told how far it has come.
 
@@ -51,7 +60,8 @@ def import_records(
     -------
     dict
         `kind, read, accepted, updated, unchanged, duplicates, rejected, rejects_file,
-        reasons`, where `read` is the sum of the five that follow it.
+        reasons`, where `read` is the sum of the five that follow it; `linked`, the same
+        for each linked table; in a dry run with a proposed mapping, `proposal`.
 
     Raises
     ------
@@ -61,24 +71,86 @@ def import_records(
         If the file or the mapping cannot be used; nothing was taken then.
     """
     load_area(workspace, area)
-    described = load_mapping(mapping) if mapping else None
-    if source:
-        described = (described or Mapping.model_validate({"kind": kind})).model_copy(
-            update={"source": source}
-        )
+    described = load_mapping(mapping) if isinstance(mapping, str) else mapping
+    options: dict[str, Any] = {
+        "area": area,
+        "sheet": sheet,
+        "linked": linked,
+        "imported_by": find_user(),
+        "dry_run": dry_run,
+        "rejects_dir": workspace.rejects_folder(),
+        "progress": progress,
+    }
     with Database(workspace.database_url) as database:
-        report = import_file(
-            database,
-            kind,
-            path,
-            area=area,
-            mapping=described,
-            imported_by=find_user(),
-            dry_run=dry_run,
-            rejects_dir=workspace.rejects_folder(),
-            progress=progress,
-        )
+        try:
+            report = import_file(
+                database, kind, path, mapping=_name_source(described, kind, source), **options
+            )
+        except TableError as error:
+            if described is not None or not dry_run:
+                raise
+            proposal = _propose(path, kind, sheet, error)
+            proposed = _name_source(proposal.mapping, kind, source)
+            report = import_file(database, kind, path, mapping=proposed, **options)
+            return {**report.to_dict(), "proposal": proposal.to_dict()}
     return report.to_dict()
+
+
+def _name_source(mapping: Mapping | None, kind: str, source: str | None) -> Mapping | None:
+    """Return the mapping with the source that was named, for its linked tables too."""
+    if not source:
+        return mapping
+    named = mapping or Mapping.model_validate({"kind": kind})
+    tables = {
+        name: table.model_copy(update={"source": source}) for name, table in named.tables.items()
+    }
+    return named.model_copy(update={"source": source, "tables": tables})
+
+
+def _propose(path: Path, kind: str, sheet: str, error: TableError) -> Proposal:
+    """Return a proposal that can be used; else say what is missing, and the proposal so far."""
+    proposal = propose_mapping(path, kind, sheet=sheet)
+    if proposal.missing_fields:
+        found = ", ".join(f"{one.field} from {one.column!r}" for one in proposal.guesses)
+        message = (
+            f"{error} No mapping can be proposed either: no column looks like "
+            f"{', '.join(proposal.missing_fields)} (found: {found or 'nothing'})."
+        )
+        raise TableError(message) from error
+    return proposal
+
+
+def keep_proposal(kind: str, path: Path, target: Path, *, sheet: str = "") -> Proposal:
+    """Write the mapping that is proposed for a file, for a person to correct.
+
+    Parameters
+    ----------
+    kind
+        Kind of record of its rows.
+    path
+        The file.
+    target
+        Where to; it must not be there yet, since a corrected mapping is work.
+    sheet
+        Name or number of a workbook's sheet.
+
+    Raises
+    ------
+    InputError, DataSourceError
+        If the file cannot be read, or the target is there.
+    ConfigError
+        If the target cannot be written.
+    """
+    if target.exists():
+        message = f"{target}: is there already; name another file, or remove it first."
+        raise InputError(message)
+    proposal = propose_mapping(path, kind, sheet=sheet)
+    try:
+        target.write_text(proposal.to_yaml(), encoding="utf-8")
+    except OSError as error:
+        message = f"{target}: cannot be written: {error.strerror or error}; choose another place."
+        raise ConfigError(message) from error
+    return proposal
 
 
 def find_user() -> str:

@@ -21,6 +21,7 @@ from core.provenance import compute_file_sha256
 from records.database import Database
 from records.fields import find_kind
 from records.jobs import Job, open_jobs
+from records.linked import count_disagreements
 from records.mapping import Mapping
 from records.plan import Plan
 from records.reading import RawBatch
@@ -147,6 +148,9 @@ def import_file(
             batch.take(job, sums[job.path], refused)
             for job, refused in zip(jobs, rejects, strict=True)
         ]
+        if any(job.plan.kind.name == "casualty" for job in jobs[1:]):
+            told = count_disagreements(connection, area, batch.import_ids[0])
+            reports[0] = replace(reports[0], notes={**reports[0].notes, **told})
         reports = [
             replace(report, rejects_file=refused.keep())
             for report, refused in zip(reports, rejects, strict=True)
@@ -175,6 +179,7 @@ class _Batch:
     now: datetime
     dry_run: bool
     progress: Progress
+    import_ids: list[int] = field(default_factory=list)
 
     def take(self, job: Job, sha256: str, rejects: RejectsFile) -> ImportReport:
         """Take one table in; return the account of its rows."""
@@ -191,6 +196,7 @@ class _Batch:
         }
         inserted = self.connection.execute(sa.insert(IMPORTS), described).inserted_primary_key
         import_id = int(inserted[0]) if inserted else 0
+        self.import_ids.append(import_id)
         storing = Storing(
             self.connection,
             plan.kind,
