@@ -114,7 +114,8 @@ def _propose(path: Path, kind: str, sheet: str, error: TableError) -> Proposal:
         found = ", ".join(f"{one.field} from {one.column!r}" for one in proposal.guesses)
         message = (
             f"{error} No mapping can be proposed either: no column looks like "
-            f"{', '.join(proposal.missing_fields)} (found: {found or 'nothing'})."
+            f"{', '.join(proposal.missing_fields)} (found: {found or 'nothing'}); "
+            "write what was found with --propose FILE.yaml, complete it, and give it as mapping."
         )
         raise TableError(message) from error
     return proposal

@@ -40,6 +40,8 @@ MIN_LIKENESS = 87  # of names, 0-100
 SURE, LIKELY, UNSURE = "sure", "likely", "unsure"
 BETWEEN = re.compile(r"[\s_\-/.,;:()\[\]#?*'\"]+")
 CLOCK = re.compile(r"^\d{1,2}[:h.]\d{2}(:\d{2})?(\s*[ap]\.?m\.?)?$", re.IGNORECASE)
+KEY_WORDS = {"id", "no", "number", "code", "ref", "fid", "objectid", "pcode", "key"}
+ADDRESS_WORDS = ("address", "adresse", "direccion", "endereco")
 EASTINGS, NORTHINGS = (100_000, 900_000), (0, 10_000_000)  # of UTM [m]
 
 
@@ -230,10 +232,10 @@ class _Looker:
         self._look_for_codes()
         self._read_codes()
         self._read_places()
+        id_columns = self._look_for_key()
         picks = {name: guess.column for name, guess in self.guesses.items()}
-        missing = list_missing_fields(
-            self.kind, Mapping.model_validate({"kind": self.kind.name}), frozenset(picks)
-        )
+        empty = Mapping.model_validate({"kind": self.kind.name, "id_columns": id_columns})
+        missing = list_missing_fields(self.kind, empty, frozenset(picks))
         self.questions += [f"{name}: no column found; which one holds it?" for name in missing]
         mapping = Mapping.model_validate(
             {
@@ -243,6 +245,7 @@ class _Looker:
                 **{k: v for k, v in self.settings.items() if v not in (".", None, ())},
                 "columns": picks,
                 "values": self.values,
+                "id_columns": id_columns,
                 "optional": [name for name in picks if name not in self._needed()],
             }
         )
@@ -254,6 +257,29 @@ class _Looker:
             tuple(unused),
             tuple(missing),
         )
+
+    def _look_for_key(self) -> list[str]:
+        """Find what tells records apart where each must have a number of its own."""
+        key = self.kind.key
+        if self.kind.can_make_key or key in self.guesses:
+            return []
+        for column in self.table.columns:
+            filled = self._filled(column)
+            is_named = bool(set(_plain(column).split()) & KEY_WORDS)
+            is_key = len(filled) == len(self.frame) and filled.is_unique
+            if is_named and is_key and not self._is_taken(column):
+                self.guesses[key] = ColumnGuess(column, key, LIKELY, "each row has another one")
+                self.questions.append(f"{key}: does {column!r} stay the same from file to file?")
+                return []
+        named = [self.guesses["name"].column] if "name" in self.guesses else []
+        names = {_plain(column): column for column in self.table.columns}
+        named += [names[word] for word in ADDRESS_WORDS if word in names]
+        if named:
+            self.questions.append(
+                f"{key}: no column holds one, so records are told apart by {' and '.join(named)}; "
+                "written differently next month, it is another record. Is there a number?"
+            )
+        return named
 
     def _needed(self) -> set[str]:
         needed = {one.name for one in self.kind.fields if one.is_required}

@@ -1,0 +1,137 @@
+"""Files of records through the public command: proposals, linked tables, real files."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from records.database import Database
+
+OUTCOMES = ("accepted", "updated", "unchanged", "duplicates", "rejected")
+FRENCH = (
+    "Numéro d'accident;Date accident;Longitude;Latitude;Gravité\n"
+    "A1;25/03/2024;104,91;11,52;grave\n"
+    "A2;04/03/2024;104,92;11,53;mortel\n"
+)
+
+
+@pytest.fixture
+def take(call, area):
+    """Import by the command line; check that the account balances."""
+
+    def run(*words: object):
+        result = call("import", *map(str, words), "--area", area, "--json")
+        assert result.exit_code == 0, result.output
+        report = json.loads(result.stdout)
+        for one in (report, *report.get("linked", ())):
+            if "read" in one:
+                assert one["read"] == sum(one[name] for name in OUTCOMES)
+        return report
+
+    return run
+
+
+@pytest.fixture
+def french(tmp_path):
+    path = tmp_path / "french.csv"
+    path.write_text(FRENCH, encoding="cp1252")
+    return path
+
+
+def test_a_dry_run_proposes_a_mapping_that_then_is_used(call, take, area, french, tmp_path):
+    assert call("import", "crash", str(french), "--area", area).exit_code != 0
+    report = take("crash", french, "--dry-run")
+    assert (report["read"], report["accepted"], report["import_id"]) == (2, 2, None)
+    assert {one["field"] for one in report["proposal"]["columns"]} == {
+        "source_id",
+        "occurred_at",
+        "lon",
+        "lat",
+        "severity",
+    }
+    kept = tmp_path / "french.yaml"
+    kept.write_text(report["proposal"]["yaml"], encoding="utf-8")
+    assert take("crash", french, "--mapping", kept)["accepted"] == 2
+    text = call("import", "crash", str(french), "--area", area, "--dry-run").stdout
+    assert "# severity: column 'Gravité', sure (its name)" in text
+
+
+def test_a_proposal_is_written_to_a_file_once(call, take, area, french, tmp_path):
+    target = tmp_path / "proposed.yaml"
+    report = take("crash", french, "--propose", target)
+    assert report["mapping_file"] == str(target)
+    assert take("crash", french, "--mapping", target)["accepted"] == 2
+    again = call("import", "crash", str(french), "--area", area, "--propose", str(target))
+    assert "is there already" in str(again.exception)
+
+
+def test_what_cannot_be_proposed_is_said(call, area, tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_text("a,b\n1,2\n", encoding="utf-8")
+    result = call("import", "crash", str(path), "--area", area, "--dry-run")
+    assert "no column looks like occurred_at" in str(result.exception)
+
+
+def test_linked_tables(call, take, area, tmp_path):
+    crashes, people = tmp_path / "c.csv", tmp_path / "p.csv"
+    crashes.write_text("source_id,occurred_at,lon,lat\n1,2024-03-05,104.9,11.5\n")
+    people.write_text("casualty_id,crash_source_id,injury\na,1,slight\nb,2,slight\n")
+    report = take("crash", crashes, "--with", f"casualty={people}", "--source", "police")
+    assert report["accepted"] == 1
+    (linked,) = report["linked"]
+    assert (linked["kind"], linked["accepted"]) == ("casualty", 2)
+    assert list(linked["notes"].values()) == [1]
+    for words in (("--with", "casualty"), ("--with", "shoes=x"), ("--with", "vehicle=")):
+        assert call("import", "crash", str(crashes), "--area", area, *words).exit_code == 2
+
+
+def test_factories_of_public_lists(take, shared_data, workspace, area):
+    path = shared_data / "cambodia" / "factories_public_lists.csv"
+    report = take("factory", path, "--dry-run")
+    assert report["read"] == 56
+    assert report["rejected"] == 0
+    assert any("told apart by name and address" in one for one in report["proposal"]["questions"])
+    assert take("factory", path, "--dry-run")["accepted"] == report["accepted"]
+
+
+def test_villages_with_carriage_returns(take, shared_data, tmp_path):
+    path = shared_data / "cambodia" / "villages_points.csv"
+    target = tmp_path / "villages.yaml"
+    report = take("origin", path, "--propose", target)
+    assert report["missing_fields"] == ["factory_id"]
+    text = target.read_text(encoding="utf-8")
+    target.write_text(text + "constants: {factory_id: F1}\n", encoding="utf-8")
+    report = take("origin", path, "--mapping", target)
+    assert (report["read"], report["rejected"]) == (14_073, 0)
+
+
+def test_zones_in_a_layer(take, shared_data):
+    path = shared_data / "cambodia" / "special_economic_zones.geojson"
+    report = take("factory", path, "--dry-run")
+    assert (report["read"], report["accepted"]) == (29, 29)
+    assert {one["field"] for one in report["proposal"]["columns"]} >= {"factory_id", "name", "lon"}
+
+
+def test_a_layer_in_metres(call, take, shared_data, workspace, area, tmp_path):
+    path = shared_data / "cambodia" / "provinces_utm48_trap.geojson"
+    refused = call("import", "factory", str(path), "--area", area, "--dry-run")
+    assert "no column looks like name" in str(refused.exception)
+    target = tmp_path / "provinces.yaml"
+    take("factory", path, "--propose", target)
+    text = target.read_text(encoding="utf-8").replace("columns:\n", "columns:\n  name: HRName\n")
+    target.write_text(text, encoding="utf-8")
+    assert take("factory", path, "--mapping", target)["accepted"] == 25
+    with Database(workspace.database_url) as database:
+        found = database.read("factory", area)
+    assert found["lon"].between(102, 108).all()
+    assert found["lat"].between(10, 15).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("year", range(2010, 2017))
+def test_porto_alegre(take, shared_data, year):
+    path = shared_data / "porto_alegre" / f"acidentes-{year}.csv"
+    report = take("crash", path, "--mapping", "porto_alegre")
+    assert report["read"] > 12_000
+    assert report["rejected"] == 0
