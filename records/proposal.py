@@ -32,7 +32,7 @@ from records.reading import RawTable, is_workbook, open_table, require_file
 from records.values import NO_VALUE, NUMBERED
 from records.xlsx import Workbook
 
-__all__ = ["ColumnGuess", "Proposal", "propose_mapping"]
+__all__ = ["ColumnGuess", "Proposal", "dump_mapping", "propose_mapping"]
 
 SAMPLE_ROWS = 5_000
 MAX_CODES = 40
