@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
@@ -57,7 +58,7 @@ def complete_crashes(
     keys = pd.MultiIndex.from_frame(crashes[["source", "source_id"]])
     hurt = _count_injuries(casualties)
     there = hurt.reindex(keys).set_axis(crashes.index)
-    columns: dict[str, pd.Series[object]] = {}
+    columns: dict[str, pd.Series[Any]] = {}
     for name in COUNTS:
         counted = there[name].where(there["n_without_injury"] == 0).astype("Int64")
         given = crashes[name]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 import pandas as pd
 import yaml
@@ -45,7 +45,7 @@ HANDED_DOWN = ("name", "title", "source", "notes", "encoding", "separator", "dec
 
 
 def _as_text(value: object) -> object:
-    """YAML reads 1, 1.5 and yes as numbers and truths; codes are compared as text."""
+    """Codes are compared as text, also those that a program gives as numbers and truths."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) else value
@@ -251,6 +251,12 @@ def list_ready_mappings() -> list[str]:
     return sorted(path.stem for path in READY_FOLDER.glob("*.yaml"))
 
 
+class _TextLoader(yaml.SafeLoader):
+    """Reads each scalar as text: a column NO is no truth, a code 011 is no number."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+
 def load_mapping(path_or_name: str | Path) -> Mapping:
     """Read a mapping from a YAML file, or a ready one by its name.
 
@@ -270,7 +276,7 @@ def load_mapping(path_or_name: str | Path) -> Mapping:
         if path.stat().st_size > MAX_BYTES:
             message = f"{path}: larger than 1 MB, so it is no mapping; give the YAML file."
             raise ConfigError(message)
-        values: Any = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        values: Any = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=_TextLoader)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         reason = " ".join(str(error).split())[:200]
         message = f"{path}: the mapping cannot be read: {reason}; mend the file."

@@ -179,3 +179,58 @@ def test_ready_mappings_say_what_they_decide(root):
         assert mapping.notes
         assert mapping.source
         assert yaml.safe_load(path.read_text(encoding="utf-8"))["kind"] == mapping.kind
+
+
+def test_linked_tables_take_over_what_holds_for_all_of_a_source(write):
+    mapping = load_mapping(
+        write(
+            "kind: crash\nsource: city\ndate_formats: '%d/%m/%Y'\ncrs: 32648\n"
+            "tables:\n  casualty: {columns: {injury: I}}\n  vehicle: {source: insurer}\n",
+            "register.yaml",
+        )
+    )
+    casualty, vehicle = mapping.find_table("casualty"), mapping.find_table("vehicle")
+    assert (casualty.source, casualty.crs, casualty.kind) == ("city", 32648, "casualty")
+    assert (vehicle.source, vehicle.name) == ("insurer", "register")
+    assert mapping.find_table("crash") is mapping
+    assert mapping.find_table("factory") is None
+
+
+@pytest.mark.parametrize(
+    "tables",
+    ["{crash: {}}", "{shoes: {}}", "{casualty: {columns: {lon: x}}}", "[casualty]",
+     "{casualty: {tables: {vehicle: {}}}}"],
+)  # fmt: skip
+def test_tables_that_are_refused(write, tables):
+    with pytest.raises(ConfigError, match="tables"):
+        load_mapping(write(f"kind: crash\ntables: {tables}\n", "register.yaml"))
+
+
+def test_a_table_of_another_kind_is_taken_by_itself(take, write):
+    mapping = load_mapping(
+        write("kind: crash\ntables:\n  casualty: {columns: {crash_source_id: N, injury: I}}\n",
+              "register.yaml")
+    )  # fmt: skip
+    assert take(write("N,I\n1,slight\n"), "casualty", mapping=mapping).accepted == 1
+    with pytest.raises(TableError, match="is for crash, casualty records, not vehicle"):
+        take(write("N,I\n1,slight\n"), "vehicle", mapping=mapping)
+
+
+def test_the_mappings_in_the_manual_are_mappings(root, write):
+    text = (root / "docs" / "records.md").read_text(encoding="utf-8")
+    blocks = [block.split("```")[0] for block in text.split("```yaml\n")[1:]]
+    found = [load_mapping(write(block, "manual.yaml")) for block in blocks]
+    assert [mapping.kind for mapping in found] == ["crash", "crash"]
+    assert found[0].crs == 32648
+    assert found[1].tables["casualty"].columns["crash_source_id"].columns == ("NO",)
+
+
+def test_names_and_codes_are_text_however_they_look(write, take, database):
+    mapping = load_mapping(
+        write("columns: {source_id: NO, occurred_at: ON, lon: 1, lat: 2.0, light: Y}\n"
+              "values: {light: {01: day, 011: dark, off: unknown}}\n", "odd.yaml")
+    )  # fmt: skip
+    rows = "NO,ON,1,2.0,Y\na,2024-03-05,104.9,11.5,01\nb,2024-03-06,104.9,11.5,011\n"
+    assert take(write(rows), mapping=mapping).accepted == 2
+    found = database.read("crash", "a").sort_values("source_id")
+    assert found["light"].tolist() == ["day", "dark"]
