@@ -29,7 +29,12 @@ def list_imports(workspace: Workspace, area: str) -> pd.DataFrame:
 
 
 def undo(
-    workspace: Workspace, area: str, import_id: int, *, even_corrected: bool = False
+    workspace: Workspace,
+    area: str,
+    import_id: int,
+    *,
+    even_corrected: bool = False,
+    by: str = "",
 ) -> dict[str, Any]:
     """Take back everything that one import did; see `records.undoing.undo_import`.
 
@@ -43,6 +48,10 @@ def undo(
     load_area(workspace, area)
     with Database(workspace.database_url) as database:
         report = undo_import(
-            database, area, import_id, undone_by=find_user(), even_corrected=even_corrected
+            database,
+            area,
+            import_id,
+            undone_by=by.strip() or find_user(),
+            even_corrected=even_corrected,
         )
     return report.to_dict()

@@ -9,10 +9,11 @@ from typing import Any
 from core.errors import ConfigError, InputError, TableError
 from core.progress import Progress, no_progress
 from pipeline.areas import load_area
+from pipeline.mappings import find_mapping
 from pipeline.workspace import Workspace
 from records.database import Database
 from records.intake import import_file
-from records.mapping import Mapping, load_mapping
+from records.mapping import Mapping
 from records.proposal import Proposal, propose_mapping
 
 __all__ = ["import_records", "keep_proposal"]
@@ -29,6 +30,7 @@ def import_records(
     sheet: str = "",
     linked: dict[str, Path] | None = None,
     dry_run: bool = False,
+    by: str = "",
     progress: Progress = no_progress,
 ) -> dict[str, Any]:
     """Import one file, and the tables linked to it; return the account of their rows.
@@ -42,7 +44,7 @@ def import_records(
     path
         The file.
     mapping
-        A mapping file, the name of a ready one, or a mapping.
+        A mapping file, the name of one kept in the workspace or of a ready one, or a mapping.
     source
         Who reports. Numbers of crashes and casualties are unique within a source, so two
         factories that both count from 1 need a name each.
@@ -53,6 +55,8 @@ def import_records(
     dry_run
         Check everything, keep nothing. A file whose columns are not named like the fields
         is gone through with a proposed mapping then, unless one is given.
+    by
+        Who takes it in, for the audit log; by default who is logged in.
     progress
         Told how far it has come.
 
@@ -71,12 +75,12 @@ def import_records(
         If the file or the mapping cannot be used; nothing was taken then.
     """
     load_area(workspace, area)
-    described = load_mapping(mapping) if isinstance(mapping, str) else mapping
+    described = find_mapping(workspace, mapping) if isinstance(mapping, str) else mapping
     options: dict[str, Any] = {
         "area": area,
         "sheet": sheet,
         "linked": linked,
-        "imported_by": find_user(),
+        "imported_by": by.strip() or find_user(),
         "dry_run": dry_run,
         "rejects_dir": workspace.rejects_folder(),
         "progress": progress,

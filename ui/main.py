@@ -7,6 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from ui.data import data_page
+from ui.entry import records_page
 from ui.hotspot import hotspot_page
 from ui.hotspots import hotspots_page
 from ui.interventions import interventions_page
@@ -27,6 +28,7 @@ def main() -> None:
             interventions_page, title="Interventions", url_path="interventions"
         ),
         "data": st.Page(data_page, title="Data", url_path="data"),
+        "records": st.Page(records_page, title="Records", url_path="records"),
         "hotspot": st.Page(
             hotspot_page, title="One hotspot", url_path="hotspot", visibility="hidden"
         ),

@@ -22,6 +22,7 @@ __all__ = [
     "find_workspace",
     "load_crashes",
     "load_run_table",
+    "make_workspace",
     "require_run",
 ]
 
@@ -65,6 +66,13 @@ def find_workspace() -> Workspace | None:
     if not url and not file.is_file():
         return None
     return Workspace(home=home, database_url=url or f"sqlite:///{file}")
+
+
+def make_workspace() -> Workspace:
+    """Return the workspace for writing; its records are made when the first one comes."""
+    home = find_home()
+    url = os.environ.get("SAFECOMMUTE_DATABASE_URL") or f"sqlite:///{home / 'records.sqlite'}"
+    return Workspace(home=home, database_url=url)
 
 
 def choose_area() -> AreaInfo | None:

@@ -16,6 +16,8 @@ __all__ = [
     "describe_period",
     "format_number",
     "hide_small",
+    "name_field",
+    "name_kind",
     "name_unplaced",
     "protect_cells",
 ]
@@ -41,6 +43,55 @@ ROAD_USER_WORDS = {
     RoadUser.FARM_VEHICLE.value: "Farm vehicle",
     RoadUser.OTHER.value: "Other",
 }
+KIND_WORDS = {
+    "crash": "Crash",
+    "factory": "Factory",
+    "vehicle": "Vehicle",
+    "activity": "Activity",
+    "intervention": "Intervention",
+    "casualty": "Casualty (one person)",
+    "origin": "Village that workers come from",
+    "observation": "Observation or count",
+    "indicator": "Indicator",
+    "indicator_value": "Value of an indicator",
+    "route": "Driven route",
+}
+FIELD_WORDS = {
+    "source_id": "Number of the report",
+    "crash_source_id": "Number of the crash report",
+    "occurred_at": "When it happened",
+    "lon": "Longitude (east)",
+    "lat": "Latitude (north)",
+    "road_km": "Kilometre on the road",
+    "n_killed": "People killed",
+    "n_serious": "Badly hurt",
+    "n_slight": "Slightly hurt",
+    "n_vehicles": "Vehicles involved",
+    "is_worker_commute": "On the way to or from work",
+    "factory_id": "Factory",
+    "factories": "Factories",
+    "narrative": "What happened (no names)",
+    "is_pilot": "Took part in the pilot",
+    "brands": "Brands (; between)",
+    "type": "Type",
+    "has_licence": "Driver has a licence",
+    "age_band": "Age",
+    "was_chosen_for_crashes": "Chosen because of many crashes",
+    "has_definition_changed": "What counts as a crash changed",
+}
+
+
+def name_kind(kind: str) -> str:
+    """Return what a kind of record is called on the pages."""
+    return KIND_WORDS.get(kind, kind.replace("_", " ").capitalize())
+
+
+def name_field(field: str) -> str:
+    """Return what a field is called on the pages."""
+    words = field.removeprefix("is_").removeprefix("n_").replace("_", " ")
+    return FIELD_WORDS.get(field, words.capitalize())
+
+
 SMALL = 5
 
 

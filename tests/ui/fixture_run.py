@@ -49,6 +49,8 @@ def write_area(home: Path, key: str, *, name: str, is_synthetic: bool = True) ->
     folder = home / "areas" / key
     folder.mkdir(parents=True)
     values = {"key": key, "name": name, "is_synthetic": is_synthetic}
+    values |= {"added_at": "2026-01-01T00:00:00Z", "kind": "lines"}
+    values |= {"files": {}, "sha256": {}, "original": {}}
     (folder / "area.json").write_text(json.dumps(values))
 
 
