@@ -22,10 +22,17 @@ import sqlalchemy as sa
 
 from core.vocabulary import Severity
 from records.codebooks import UNINJURED
+from records.database import Database
 from records.schema import RECORDS
 
-__all__ = ["CompletedCrashes", "complete_crashes", "count_disagreements"]
+__all__ = [
+    "CompletedCrashes",
+    "complete_crashes",
+    "count_disagreements",
+    "read_completed_crashes",
+]
 
+TABLES = ("crash", "vehicle", "casualty")
 LINK = ["source", "crash_source_id"]
 COUNTS = {"n_killed": Severity.FATAL, "n_serious": Severity.SERIOUS, "n_slight": Severity.SLIGHT}
 
@@ -55,6 +62,8 @@ def complete_crashes(
         The crashes in their order with the same columns and types, and notes.
     """
     notes: Counter[str] = Counter()
+    if vehicles.empty and casualties.empty:
+        return CompletedCrashes(crashes, notes)
     keys = pd.MultiIndex.from_frame(crashes[["source", "source_id"]])
     hurt = _count_injuries(casualties)
     there = hurt.reindex(keys).set_axis(crashes.index)
@@ -77,6 +86,17 @@ def complete_crashes(
     columns["severity"] = crashes["severity"].fillna(worst)
     dtypes = {name: crashes[name].dtype for name in columns}
     return CompletedCrashes(crashes.assign(**columns).astype(dtypes), notes)
+
+
+def read_completed_crashes(database: Database, area: str) -> CompletedCrashes:
+    """Return the crashes of an area, completed from the vehicles and casualties recorded.
+
+    Raises
+    ------
+    DataSourceError
+        If the database cannot be read.
+    """
+    return complete_crashes(*(database.read(kind, area) for kind in TABLES))
 
 
 def count_disagreements(connection: sa.Connection, area: str, import_id: int) -> Counter[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.errors import SafeCommuteError, TableError
 from records.fields import KINDS
-from records.linked import complete_crashes
+from records.linked import complete_crashes, read_completed_crashes
 from records.tables import list_frame_columns, to_record_frame
 
 
@@ -103,6 +103,11 @@ def test_three_files_go_in_together(database, take, tables, tmp_path):
     assert sum(people.notes.values()) == 1  # crash 9 is not there
     assert report.notes["n_killed is not the number of such casualties; kept as reported"] == 1
     assert database.read("crash", "a").sort_values("source_id")["n_killed"].tolist() == [1, 0]
+    done = read_completed_crashes(database, "a").frame.sort_values("source_id")
+    assert done["n_killed"].tolist() == [1, 0]
+    assert done["n_slight"].tolist() == [0, 0]
+    assert done["road_users"].tolist() == ["bus", ""]
+    assert done["severity"].tolist() == ["fatal", "fatal"]
     again = take(crashes, linked=linked)
     assert [again.unchanged, *(one.unchanged for one in again.linked)] == [2, 1, 3]
 
