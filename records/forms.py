@@ -45,6 +45,7 @@ PARAMETERS: Final = {
     "geopoint": "capture-accuracy=10 warning-accuracy=50",
     "image": "max-pixels=1600",
 }
+KHMER_DIGITS = str.maketrans("0123456789", "០១២៣៤៥៦៧៨៩")
 JOINERS = "\u200b\u200c\u200d"  # Khmer puts them between words
 MEANT_AS_TEXT = str.maketrans("<>[]", "\u2039\u203a()")  # forms show HTML and links
 
@@ -61,9 +62,10 @@ class Words(_Strict):
     en: str = Field(min_length=1)
     km: str = Field(min_length=1)
 
-    def fill(self, **values: object) -> Words:
-        """Return the texts with their placeholders filled in."""
-        return Words(en=self.en.format(**values), km=self.km.format(**values))
+    def fill(self, **numbers: int) -> Words:
+        """Return the texts with numbers in their places, in each language's digits."""
+        khmer = {name: str(number).translate(KHMER_DIGITS) for name, number in numbers.items()}
+        return Words(en=self.en.format(**numbers), km=self.km.format(**khmer))
 
 
 class ChoiceList(_Strict):

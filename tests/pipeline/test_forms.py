@@ -38,7 +38,7 @@ def test_a_form_without_an_area_needs_no_workspace(call, workspace, tmp_path, ki
     assert (said["kind"], said["n_factories"], said["file"]) == (kind, 0, str(out))
     (settings,) = read_sheet(out, "settings")
     assert settings["form_id"] == said["form_id"] == f"safecommute_{kind}"
-    assert settings["version"] == said["version"] 
+    assert settings["version"] == said["version"]
     assert re.fullmatch(r"20\d{6}", said["version"])
     asked = {"note", "calculate", "begin_group", "end_group", "begin_repeat", "end_repeat"}
     questions = [row for row in read_sheet(out, "survey") if row["type"] not in asked]

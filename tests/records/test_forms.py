@@ -6,6 +6,7 @@ import io
 import re
 import shutil
 import xml.etree.ElementTree as ET
+import zipfile
 
 import openpyxl
 import pytest
@@ -152,6 +153,10 @@ def test_the_same_form_is_the_same_file(kind):
     assert content == write_workbook(build(kind, factories=FACTORIES))
     other = build_form(kind, version="20261123", factories=FACTORIES, area="a")
     assert content != write_workbook(other)
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        assert {entry.date_time for entry in packed.infolist()} == {(2000, 1, 1, 0, 0, 0)}
+        said = packed.read("docProps/core.xml").decode()
+    assert set(re.findall(r"\d{4}-\d\d-\d\dT[\d:]+Z", said)) == {"2000-01-01T00:00:00Z"}
 
 
 def test_the_workbook_holds_text_only():
@@ -165,6 +170,12 @@ def test_the_workbook_holds_text_only():
     assert shown["=F1"] == "=1+1"
     assert shown["F2"] == "\u2039b\u203a$ {x}\u2039/b\u203a (a)(http://b) end"
     assert convert(form)[1] == []
+
+
+def test_numbers_are_written_as_each_language_writes_them():
+    (row,) = [row for row in build("vehicle").survey if row["name"] == "seats"]
+    assert row["constraint_message::English (en)"] == "A whole number from 0 to 100."
+    assert row["constraint_message::Khmer (km)"] == "ចំនួនគត់ពី ០ ដល់ ១០០។"
 
 
 def test_settings():
