@@ -18,6 +18,7 @@ __all__ = [
     "NO_COORDINATES",
     "OUTSIDE",
     "OUT_OF_RANGE",
+    "SIGN_LOST",
     "CheckedCoordinates",
     "check_coordinates",
 ]
@@ -26,6 +27,7 @@ NO_COORDINATES = "no coordinates"
 OUT_OF_RANGE = "coordinates out of range"
 OUTSIDE = "outside the study area"
 AXES_SWAPPED = "axes look swapped"
+SIGN_LOST = "a sign looks lost"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +66,8 @@ def check_coordinates(
     Notes
     -----
     (0, 0) means no coordinates. A place outside the area that would lie inside it with
-    longitude and latitude exchanged is reported as swapped and left as it is.
+    longitude and latitude exchanged, or with another sign, is reported as such and left
+    as it is.
     """
     east = lon.to_numpy(dtype=np.float64, na_value=np.nan)
     north = lat.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -78,12 +81,19 @@ def check_coordinates(
     is_inside = shapely.contains_xy(hull, xy)
     could_swap = is_given & ~is_inside & (np.abs(north) <= 180) & (np.abs(east) <= 90)
     is_swapped = shapely.contains_xy(hull, _project(north, east, could_swap, crs))
+    is_far = in_range & ~is_inside & ~is_swapped
+    has_lost_sign = np.zeros(len(east), dtype=bool)
+    for x, y in ((-east, north), (east, -north), (-east, -north)):
+        has_lost_sign |= is_far & shapely.contains_xy(hull, _project(x, y, is_far, crs))
     reason = np.full(len(east), None, dtype=object)
     reason[~is_inside] = OUTSIDE
+    reason[has_lost_sign] = SIGN_LOST
     reason[~in_range] = OUT_OF_RANGE
     reason[is_swapped] = AXES_SWAPPED
     reason[~is_given] = NO_COORDINATES
-    return CheckedCoordinates(xy=xy, reason=reason, is_usable=in_range & ~is_swapped)
+    return CheckedCoordinates(
+        xy=xy, reason=reason, is_usable=in_range & ~is_swapped & ~has_lost_sign
+    )
 
 
 def _project(

@@ -11,6 +11,9 @@ The rules, each of which can be read off a placed crash:
   distance and at most 15 m farther than the nearest, only segments of that name are
   eligible, and only intersections on that road.
 - A place that a person corrected is taken as it is: no name is compared.
+- A place known only to the village, commune or district is no place on a road: the crash
+  keeps that point, and is listed with those not placed. All crashes of a village on the
+  one segment beside its middle would make a hotspot where there is none.
 
 What makes a crash's place ambiguous is another *site*, not another line on the map.
 Segments that continue each other where nothing but a cut, a bend in the data or a change
@@ -43,6 +46,7 @@ IntArray = NDArray[np.int64]
 
 CHUNK_SIZE = 50_000
 ON_ROAD_M = 15.0  # half a wide avenue and the error of a phone's GPS
+WIDE_PLACES = (PlaceMethod.VILLAGE, PlaceMethod.COMMUNE, PlaceMethod.DISTRICT)
 COARSE_DECIMALS = 3  # of a degree: about 100 m
 DARK_FROM_HOUR, DARK_UNTIL_HOUR = 18, 6
 MOTOR_VEHICLES = frozenset(RoadUser) - {RoadUser.PEDESTRIAN, RoadUser.BICYCLE, RoadUser.OTHER}
@@ -65,7 +69,8 @@ def place_crashes(
     ----------
     crashes
         Columns `crash_id`, `lon`, `lat` [degree]; used where present: `road_name`,
-        `road_users`, `light`, `occurred_at`, `has_time`, `placed_by` (`person`: as it is).
+        `road_users`, `light`, `occurred_at`, `has_time`, `placed_by` (`person`: as it is),
+        `location_quality` (what the report's place can be at best).
     segments
         The network's segments in metres, with `segment_id`, `u`, `v`, `intersection_u`,
         `intersection_v`, `road_class`, `is_internal`, and names where there are any.
@@ -131,6 +136,7 @@ def place_crashes(
         crashes["lon"], crashes["lat"], segments, max_distance_m=max_distance_m
     )
     is_corrected = _find_corrected(crashes)
+    _keep_wide_off_roads(crashes, checked.reason)
     choice = _choose_in_chunks(crashes, checked.xy, checked.reason, sites, rules, progress)
     result = _describe(choice, sites, checked.reason, rules, is_corrected)
     result["location_quality"] = _grade(crashes, result, checked.is_usable, is_corrected)
@@ -231,16 +237,33 @@ def _grade(
     """Grade the location A to D; see `core.vocabulary.LocationQuality`."""
     distance = np.asarray(result["snap_distance_m"], dtype=np.float64)
     is_clear = ~np.asarray(result["is_ambiguous"], dtype=bool) & (distance <= ON_ROAD_M)
-    is_coarse = is_usable & ~is_corrected
+    told = _get_words(crashes, "location_quality")
+    is_told = np.isin(told, list("ABCD"))
+    is_coarse = is_usable & ~is_told
     for column in ("lon", "lat"):
         degrees = crashes[column].to_numpy(dtype=np.float64, na_value=np.nan)[is_coarse]
         is_coarse[is_coarse] = np.abs(degrees - np.round(degrees, COARSE_DECIMALS)) < 1e-9
-    grades = np.select(
-        [~is_usable, is_coarse, is_clear],
-        [LocationQuality.D.value, LocationQuality.C.value, LocationQuality.A.value],
-        LocationQuality.B.value,
-    )
-    return pd.array(grades, dtype="str")
+    found = np.where(is_clear, LocationQuality.A.value, LocationQuality.B.value)
+    found[is_coarse] = LocationQuality.C.value
+    worse = np.where(is_told & (told > found), told, found)  # A < B < C < D
+    worse[is_corrected] = LocationQuality.A.value
+    worse[~is_usable] = LocationQuality.D.value
+    return pd.array(worse, dtype="str")
+
+
+def _get_words(crashes: pd.DataFrame, column: str) -> NDArray[np.str_]:
+    """Return a column of words; empty where missing."""
+    if column not in crashes.columns:
+        return np.full(len(crashes), "", dtype="<U1")
+    return np.asarray(crashes[column].astype("object").fillna("").tolist(), dtype=np.str_)
+
+
+def _keep_wide_off_roads(crashes: pd.DataFrame, reason: NDArray[np.object_]) -> None:
+    """Give crashes whose place is a village or wider their reason in place."""
+    method = _get_words(crashes, "placed_by")
+    is_open = pd.isna(reason)
+    for word in WIDE_PLACES:
+        reason[is_open & (method == word.value)] = f"place known only to the {word.value}"
 
 
 def _find_lixels(

@@ -12,13 +12,14 @@ import pandas as pd
 from core.errors import InputError, NotEnoughDataError
 from geo.lixels import locate_lixels
 from geo.placement import place_crashes
+from geo.road_km import locate_road_km
 from pipeline.account import Account, Job, Period
 from pipeline.frame import Frame
 from pipeline.steps import keep_step
 
-__all__ = ["place", "select_period"]
+__all__ = ["find_by_road_km", "place", "select_period"]
 
-PLACING_VERSION = 4  # raise it when the same inputs give other places
+PLACING_VERSION = 5  # raise it when the same inputs give other places
 EXPECTED_PLACED_SHARE = 0.8
 OUTSIDE = "outside the study area"
 LONG_GAP_MONTHS = 12
@@ -79,15 +80,16 @@ def place(
     }
 
     def build(folder: Path) -> None:
+        located, missing = find_by_road_km(crashes, frame.segments)
         placed = place_crashes(
-            crashes,
+            located,
             frame.segments,
             frame.network.intersections,
             max_distance_m=settings.snap_max_distance_m,
             intersection_radius_m=settings.intersection_radius_m,
             ambiguity_margin_m=settings.ambiguity_margin_m,
         )
-        placed["unplaced_reason"] = explain_missing_place(placed)
+        placed["unplaced_reason"] = missing.fillna(explain_missing_place(placed))
         on_road = placed["segment_id"].notna()
         lixel_id = pd.Series(pd.NA, index=placed.index, dtype="Int64")
         lixel_id[on_road] = locate_lixels(
@@ -124,6 +126,27 @@ def place(
             "what the map shows is incomplete. See the list of crashes not placed."
         )
     return placed
+
+
+def find_by_road_km(
+    crashes: pd.DataFrame, segments: gpd.GeoDataFrame
+) -> tuple[pd.DataFrame, pd.Series]:
+    """Return the crashes, those that name a road and kilometre only at that place on it.
+
+    Beside them, the reason why such a crash has no place; missing elsewhere.
+    """
+    reason = pd.Series(pd.NA, index=crashes.index, dtype="str")
+    if not {"road_name", "road_km"} <= {*crashes.columns}:
+        return crashes, reason
+    is_named = crashes["road_name"].notna() & crashes["road_km"].notna()
+    rows = crashes.index[is_named & crashes["lon"].isna()]
+    if not len(rows):
+        return crashes, reason
+    found = locate_road_km(crashes.loc[rows, "road_name"], crashes.loc[rows, "road_km"], segments)
+    located = crashes.copy()
+    located.loc[rows, "lon"], located.loc[rows, "lat"] = found.lon, found.lat
+    reason.loc[rows] = found.reason
+    return located, reason
 
 
 def explain_missing_place(placed: pd.DataFrame) -> pd.Series:

@@ -20,9 +20,11 @@ from core.progress import Progress, no_progress
 from core.provenance import compute_file_sha256
 from records.database import Database
 from records.fields import find_kind
+from records.gazetteer import Gazetteer
 from records.jobs import Job, open_jobs
 from records.linked import count_disagreements
 from records.mapping import Mapping
+from records.places import Bounds, require_bounds
 from records.plan import Plan
 from records.reading import RawBatch
 from records.rejects import RejectsFile
@@ -76,6 +78,8 @@ def import_file(
     mapping: Mapping | None = None,
     sheet: str = "",
     linked: dict[str, Path] | None = None,
+    near: Bounds | None = None,
+    gazetteer: Gazetteer | None = None,
     imported_by: str = "",
     dry_run: bool = False,
     rejects_dir: Path | None = None,
@@ -100,6 +104,11 @@ def import_file(
     linked
         Kind → file of tables that belong to this one, such as a register's casualties.
         The repeat groups of a form's export come with it of themselves.
+    near
+        West, south, east, north of the study area [degrees], to tell exchanged axes and
+        lost signs by; without, the other rows tell.
+    gazetteer
+        Where villages are, for rows that have no coordinates.
     imported_by
         Who imports, for the audit log.
     dry_run
@@ -117,7 +126,7 @@ def import_file(
     Raises
     ------
     InputError
-        If there is no such kind, or the area has no name.
+        If there is no such kind, the area has no name, or `near` is no box.
     TableError
         If the file lacks columns that are needed, holds no rows, leaves it in doubt which
         row is the header, or the mapping is for another kind.
@@ -136,6 +145,9 @@ def import_file(
         sheet=sheet,
         linked=linked,
     )
+    if near is not None:
+        require_bounds(near)
+    jobs = [replace(job, plan=replace(job.plan, near=near, gazetteer=gazetteer)) for job in jobs]
     with ExitStack() as stack:
         sums = {job.path: _compute_checksum(job.path) for job in jobs}
         rejects = [

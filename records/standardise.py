@@ -16,7 +16,7 @@ import pandas as pd
 from core.vocabulary import RoadUser, Severity
 from records.cells import holds_in, make_keys, text_of
 from records.fields import Field, FieldType, IfUnknown, Kind
-from records.places import read_places
+from records.locating import locate_rows
 from records.plan import Plan
 from records.tables import dtype_of
 from records.values import (
@@ -35,7 +35,7 @@ from records.values import (
 
 __all__ = ["Standardised", "standardise_batch"]
 
-NOT_READ_ALONE = frozenset({"lon", "lat", "place_note", "has_time"})
+NOT_READ_ALONE = frozenset({"lon", "lat", "place_note", "road_km", "has_time"})
 FAR = pd.Timestamp(2200, 1, 1)
 
 
@@ -83,7 +83,7 @@ def standardise_batch(raw: pd.DataFrame, plan: Plan) -> Standardised:
             parsed = _read_field(raw, one, plan)
             reasons = _account(reasons, one, parsed, notes)
             columns[one.name] = parsed.values
-    columns |= _read_place(raw, plan, notes, reasons)
+    columns |= _locate(raw, plan, columns, notes, reasons)
     frame = pd.DataFrame({name: columns[name] for name in _column_order(plan.kind)})
     if plan.kind.name == "crash":
         frame = _complete_severity(frame, notes, reasons)
@@ -221,24 +221,18 @@ def _account(reasons: Column, one: Field, parsed: Parsed, notes: Counter[str]) -
     return reasons.fillna(said)
 
 
-def _read_place(
-    raw: pd.DataFrame, plan: Plan, notes: Counter[str], reasons: Column
+def _locate(
+    raw: pd.DataFrame,
+    plan: Plan,
+    columns: dict[str, Column],
+    notes: Counter[str],
+    reasons: Column,
 ) -> dict[str, Column]:
-    """Return `lon`, `lat` [degrees, WGS84] and what is to be said about them."""
-    if "lon" not in plan.kind.field_names:
-        return {}
-    nothing: Column = pd.Series("", index=raw.index, dtype="str")
-    lon, lat = text_of(raw, "lon", plan), text_of(raw, "lat", plan)
-    place = read_places(
-        nothing if lon is None else lon,
-        nothing if lat is None else lat,
-        decimal=plan.mapping.decimal,
-        crs=plan.mapping.crs,
-    )
-    said = place["place_note"][reasons.isna()].dropna()
-    said = said.str.replace(r"(?s):.*", "", regex=True)
-    notes.update((said + "; kept without a place").tolist())
-    return {name: place[name] for name in ("lon", "lat", "place_note")}
+    """Return the columns of the place; note what is to be said about them."""
+    located, said = locate_rows(raw, plan, columns)
+    for remarks in said:
+        notes.update(remarks[reasons.isna()].dropna().tolist())
+    return located
 
 
 def _complete_severity(frame: pd.DataFrame, notes: Counter[str], reasons: Column) -> pd.DataFrame:

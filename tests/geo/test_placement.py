@@ -494,3 +494,38 @@ def test_footprint_reaches_round_a_roundabout():
     assert placed["site_id"].tolist()[:4] == ["I0", "I0", "I0", "S2"]
     assert placed["unplaced_reason"].tolist()[4] == "outside the study area"
     assert not placed["is_ambiguous"].any()
+
+
+def test_the_grade_is_the_worse_of_what_was_told_and_what_is_found(network):
+    told = ["A", "C", "D", None, "A"]
+    placed = place(
+        network,
+        crash_at(*[(150, 3)] * 4, (150, 6.1), location_quality=told, placed_by="coordinates"),
+    )
+    assert placed["location_quality"].tolist() == ["A", "C", "D", "A", "B"]
+
+
+def test_a_village_is_no_place_on_a_road(network):
+    methods = ["village", "commune", "district", "road_km", "person"]
+    placed = place(
+        network, crash_at(*[(150, 3)] * 5, placed_by=methods, location_quality=list("DDDCD"))
+    )
+    assert placed["site_id"].isna().tolist() == [True, True, True, False, False]
+    assert placed["unplaced_reason"].tolist()[:3] == [
+        "place known only to the village",
+        "place known only to the commune",
+        "place known only to the district",
+    ]
+    assert placed["location_quality"].tolist() == list("DDDCA")
+    assert not placed.geometry.is_empty.any()
+
+
+def test_a_lost_sign_is_flagged_not_mended(network):
+    here = crash_at((150, 3))
+    wrong = pd.DataFrame(
+        {"crash_id": ["a", "b"], "lon": [*here["lon"], *-here["lon"]], "lat": [*-here["lat"]] * 2}
+    )
+    placed = place(network, wrong)
+    assert placed["unplaced_reason"].tolist() == ["a sign looks lost"] * 2
+    assert placed["location_quality"].tolist() == ["D", "D"]
+    assert placed["lat"].tolist() == wrong["lat"].tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import sqlalchemy as sa
 
 from records.database import Database
 from records.intake import ImportReport, import_file
+from records.schema import METADATA
+from records.upgrading import LATEST
 from tests.records.postgres import find_programs, running_server
 
 NUMBERS = count()
@@ -30,25 +33,56 @@ def postgres_server():
             pytest.fail(reason)
         pytest.skip(reason)
     with running_server(programs) as url:
-        with Database(f"{url}/template1"):
-            pass  # every database made from now on has the tables
         yield url
 
 
-@pytest.fixture
-def postgres_url(postgres_server):
-    """Return the URL of a new, empty records database on the server."""
-    name = f"test_{next(NUMBERS)}"
-    engine = sa.create_engine(
-        sa.engine.make_url(f"{postgres_server}/postgres").set(drivername="postgresql+psycopg"),
-        isolation_level="AUTOCOMMIT",
-    )
+@contextmanager
+def connected(url):
+    """Yield a connection to a database of the server on which every statement counts."""
+    whole = sa.engine.make_url(url).set(drivername="postgresql+psycopg")
+    engine = sa.create_engine(whole, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def postgres_database(postgres_server):
+    """Return the URL of a records database that the tests share, one after the other."""
+    with connected(f"{postgres_server}/postgres") as connection:
+        connection.exec_driver_sql("CREATE DATABASE shared")
+    url = f"{postgres_server}/shared"
+    Database(url).close()
+    return url
+
+
+@pytest.fixture
+def postgres_url(postgres_database):
+    """Return the URL of the shared records database, with nothing in it."""
+    yield postgres_database
+    names = ", ".join(METADATA.tables)
+    with connected(postgres_database) as connection:
+        connection.exec_driver_sql(f"TRUNCATE {names} RESTART IDENTITY CASCADE")
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{LATEST}'")
+
+
+@pytest.fixture
+def bare_postgres_url(postgres_server):
+    """Return the URL of a new database that has no tables at all."""
+    name = f"bare_{next(NUMBERS)}"
+    with connected(f"{postgres_server}/postgres") as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
     yield f"{postgres_server}/{name}"
-    with engine.connect() as connection:
+    with connected(f"{postgres_server}/postgres") as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
-    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def bare_database_url(request, tmp_path):
+    """Return the URL of a database without tables."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'records.sqlite'}"
+    return request.getfixturevalue("bare_postgres_url")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

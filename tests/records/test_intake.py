@@ -110,7 +110,7 @@ def test_a_crash_without_a_usable_place_is_kept_and_says_why(database, crashes, 
         "coordinates not readable: north, east",
         "latitude and longitude look swapped: 104.9, 11.5",
         "one coordinate is zero: 0.0, 104.9",
-        "coordinates are not on Earth: 1271000, 491000",
+        "coordinates look like metres, not degrees; name their crs in the mapping: 1271000, 491000",
     ]
     assert report.notes["coordinates are zero; kept without a place"] == 1
     assert sum(n for text, n in report.notes.items() if "without a place" in text) == 7
@@ -276,7 +276,7 @@ def test_progress_reaches_the_end(database, crashes):
 
 
 def test_a_crash_file_needs_coordinate_columns(database, write):
-    path = write("source_id,occurred_at,village\n1,2024-01-01,Prey\n")
+    path = write("source_id,occurred_at,narrative\n1,2024-01-01,Prey\n")
     with pytest.raises(TableError, match=r"2 column\(s\) missing: lon, lat; found: source_id"):
         import_file(database, "crash", path, area="a")
     assert database.list_imports().empty

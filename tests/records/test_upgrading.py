@@ -46,22 +46,19 @@ def take_steps(connection, to):
 
 
 @pytest.fixture
-def old_url(database_url, tmp_path):
+def old_url(bare_database_url):
     """Return the URL of a database as the first version made it, with two crashes."""
-    engine = make_engine(sa.engine.make_url(database_url))
+    engine = make_engine(sa.engine.make_url(bare_database_url))
     with engine.connect() as plain:
         connection = plain.execution_options(safecommute_write=True)
         with connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-                connection.exec_driver_sql("CREATE SCHEMA public")
             take_steps(connection, "0001")
             connection.exec_driver_sql("DROP TABLE alembic_version")  # it kept no version
             connection.exec_driver_sql(FIRST_IMPORT)
             for row in (PLACED, AS_SENT):
                 connection.exec_driver_sql(f"INSERT INTO crash ({CRASH_COLUMNS}) VALUES {row}")
     engine.dispose()
-    return database_url
+    return bare_database_url
 
 
 def find_differences(url):
@@ -106,9 +103,9 @@ def test_the_steps_lead_to_the_tables_of_the_code(old_url):
     assert find_differences(old_url) == []
 
 
-def test_a_new_database_has_the_tables_of_the_code(database_url):
-    Database(database_url).close()
-    assert find_differences(database_url) == []
+def test_a_new_database_has_the_tables_of_the_code(bare_database_url):
+    Database(bare_database_url).close()
+    assert find_differences(bare_database_url) == []
 
 
 def test_latest_is_the_last_step():
