@@ -22,7 +22,7 @@ from records.similar_names import HEARD_ALIKE, rate_names
 __all__ = ["Gazetteer", "Match"]
 
 CODE_CONTRADICTED = 55.0  # of 100: below, code and name are two villages
-FITS = {"commune": 72.0, "district": 84.0, "province": 90.0, "": 100.0}  # by what was named
+FITS = {"commune": 80.0, "district": 86.0, "province": 90.0, "": 100.0}  # by what was named
 PARENT_FITS = 72.0
 PARENT_FITS_ALONE = 85.0  # without what it lies in
 NEXT_BEST = 6.0  # a second one within so many points makes it ambiguous
@@ -174,6 +174,8 @@ class Gazetteer:
             rated = self._rate_villages(village, scope, scope_level)
             best = _pick(rated, FITS[scope_level], said, "village")
             if best is not None:
+                if best[0] < HEARD_ALIKE:
+                    said.append(f"{village[:40]} taken for {best[1].label}")
                 return self._place(best[1], best[0], said)
             if not any(one.startswith("ambiguous village:") for one in said):
                 near = [one.label for score, one in rated[:2] if score >= WORTH_A_LOOK]

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from core.errors import TableError
 from records.fields import Field, Kind
 from records.mapping import Mapping, Pick
+from records.naming import simplify_name
+from records.place_names import PLACE_COLUMNS
+from records.places import Bounds
+
+if TYPE_CHECKING:  # it reads files, and so needs this module
+    from records.gazetteer import Gazetteer
 
 __all__ = [
     "Plan",
     "build_plan",
     "list_expected_names",
     "list_missing_fields",
-    "simplify_name",
 ]
 
 
 EXTRA_COLUMNS = ("source", "time")  # of crashes: who reports, and the time beside the date
+PAIR_COLUMNS = ("lat_lon", "latlon", "lat_long", "latitude_longitude", "coordinates", "geopoint",
+                "gps", "gps_coordinates", "utm")  # fmt: skip
+PLACE_FIELDS = ("lon", "lat", "place_note", "placed_by", "location_quality")
+INSTEAD_OF_COORDINATES = frozenset(PLACE_COLUMNS[:-1]) | {"road_name", "road_km"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,8 @@ class Plan:
     unused: tuple[str, ...]
     latest: pd.Timestamp
     fallback_source: str = "reported"
+    near: Bounds | None = None  # of the study area
+    gazetteer: Gazetteer | None = None  # to place rows that name a village only
 
     @property
     def given(self) -> frozenset[str]:
@@ -40,16 +52,16 @@ class Plan:
         spoken = {*self.picks, *self.mapping.constants, *self.mapping.rules}
         if self.mapping.road_users:
             spoken.add("road_users")
-        if {"lon", "lat"} & spoken:
-            spoken |= {"lon", "lat", "place_note"}
+        is_looked_up = self.gazetteer is not None and not spoken.isdisjoint(PLACE_COLUMNS)
+        if {"lon", "lat"} & spoken or is_looked_up:
+            spoken |= {*PLACE_FIELDS} & {*self.kind.field_names}
+        if is_looked_up:
+            spoken |= {"village_code"} & {*self.kind.field_names}
+        if "road_name" in spoken:
+            spoken |= {"road_km"} & {*self.kind.field_names}
         if "occurred_at" in spoken:
             spoken.add("has_time")
         return frozenset(spoken)
-
-
-def simplify_name(name: str) -> str:
-    """Return a column's name as it is compared: lower case, single blanks."""
-    return " ".join(name.split()).casefold()
 
 
 def list_expected_names(kind: Kind, mapping: Mapping) -> frozenset[str]:
@@ -61,6 +73,7 @@ def list_expected_names(kind: Kind, mapping: Mapping) -> frozenset[str]:
     else:
         fields = _list_named_fields(kind)
         written = [name for one in fields for name in (one.name, *one.aliases)]
+        written += PAIR_COLUMNS if "lon" in kind.field_names else ()
         names += [*written, *(name.replace("_", " ") for name in written), *EXTRA_COLUMNS]
     return frozenset(map(simplify_name, names))
 
@@ -127,7 +140,9 @@ def list_missing_fields(kind: Kind, mapping: Mapping, found: frozenset[str]) -> 
     if not kind.can_make_key and kind.key not in given and not mapping.id_columns:
         missing.insert(0, kind.key)
     if kind.name == "crash":
-        missing += [name for name in ("lon", "lat") if name not in given]
+        lacking = [name for name in ("lon", "lat") if name not in given]
+        is_placed = len(lacking) == 2 and not INSTEAD_OF_COORDINATES.isdisjoint(given)
+        missing += [] if is_placed else lacking
     return missing
 
 
@@ -177,6 +192,11 @@ def _find_by_name(kind: Kind, mapping: Mapping, names: dict[str, str]) -> dict[s
                     picks[one.name] = Pick(first=(column,))
                     taken.add(column)
                     break
+    if "lon" in kind.field_names and {"lon", "lat"}.isdisjoint({*picks, *mapping.constants}):
+        both = [names.get(one) or names.get(one.replace("_", " ")) for one in PAIR_COLUMNS]
+        column = next((one for one in both if one is not None and one not in taken), None)
+        if column is not None:
+            picks |= {"lon": Pick(first=(column,)), "lat": Pick(first=(column,))}
     for extra in EXTRA_COLUMNS:
         if kind.name == "crash" and extra in names and extra not in picks:
             picks[extra] = Pick(first=(names[extra],))

