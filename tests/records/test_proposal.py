@@ -12,7 +12,8 @@ from records.mapping import load_mapping
 from records.proposal import propose_mapping
 
 FRENCH = (
-    "Numéro d'accident;Date accident;Heure;Longitude;Latitude;Gravité;Tués;Blessés légers;Lumière;Vent\n"
+    "Numéro d'accident;Date accident;Heure;Longitude;Latitude;Gravité;Tués;Blessés légers;"
+    "Lumière;Vent\n"
     "A1;25/03/2024;07:45;104,91;11,52;blessé grave;0;2;nuit;fort\n"
     "A2;04/03/2024;18:10;104,92;11,53;mortel;1;0;plein jour;faible\n"
     "A3;05/03/2024;;104,93;11,54;léger;0;1;crépuscule;faible\n"
@@ -110,7 +111,8 @@ def test_numbers_of_days_and_of_milliseconds_are_moments(proposed, database):
 
 def test_metres_are_no_degrees_and_the_zone_is_asked(proposed, database):
     proposal, report = proposed(
-        "id,accident date,easting,northing\n1,2024-03-05,491000,1278000\n2,2024-03-06,492000,1279000\n"
+        "id,accident date,easting,northing\n"
+        "1,2024-03-05,491000,1278000\n2,2024-03-06,492000,1279000\n"
     )
     assert proposal.mapping.crs == 32648
     assert any("EPSG" in one for one in proposal.questions)
@@ -120,7 +122,8 @@ def test_metres_are_no_degrees_and_the_zone_is_asked(proposed, database):
 
 def test_a_column_named_like_a_date_that_holds_none_is_not_taken(proposed):
     proposal, _ = proposed(
-        "no;date;day it was;lon;lat\n1;Tuesday;2024-03-05;104.9;11.5\n2;Friday;2024-03-08;104.8;11.5\n"
+        "no;date;day it was;lon;lat\n"
+        "1;Tuesday;2024-03-05;104.9;11.5\n2;Friday;2024-03-08;104.8;11.5\n"
     )
     assert proposal.mapping.columns["occurred_at"].columns == ("day it was",)
 
