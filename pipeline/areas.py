@@ -24,7 +24,7 @@ from pipeline.runs import list_areas
 from pipeline.steps import StepFolder, keep_step
 from pipeline.workspace import Workspace, appearing_whole, read_json, require_key, write_json
 
-__all__ = ["Area", "AreaSources", "add_area", "build_area_network", "load_area"]
+__all__ = ["Area", "AreaSources", "add_area", "build_area_network", "find_bounds", "load_area"]
 
 NETWORK_VERSION = 2  # raise it when the same source gives another network
 SAMPLE_GENERATOR = "safecommute synthetic sample"
@@ -182,6 +182,16 @@ def build_area_network(
 
     inputs = [NETWORK_VERSION, area.kind, area.sha256, options]
     return keep_step(workspace, area.key, "network", inputs, build)
+
+
+def find_bounds(workspace: Workspace, key: str) -> tuple[float, float, float, float] | None:
+    """Return west, south, east, north of an area's roads [degrees]; None before they are built."""
+    files = list(workspace.cache_folder(key).glob("network-*/network.json"))
+    if not files:
+        return None
+    newest = max(files, key=lambda path: (path.stat().st_mtime, path.name))
+    west, south, east, north = map(float, read_json(newest)["bounds_wgs84"])
+    return west, south, east, north
 
 
 def name_areas(network: Network, provinces: Path | None, districts: Path | None) -> Network:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.errors import ConfigError, InputError, TableError
 from core.progress import Progress, no_progress
-from pipeline.areas import load_area
+from pipeline.areas import find_bounds, load_area
 from pipeline.mappings import find_mapping
 from pipeline.workspace import Workspace
 from records.database import Database
@@ -80,6 +80,7 @@ def import_records(
         "area": area,
         "sheet": sheet,
         "linked": linked,
+        "near": find_bounds(workspace, area),
         "imported_by": by.strip() or find_user(),
         "dry_run": dry_run,
         "rejects_dir": workspace.rejects_folder(),
