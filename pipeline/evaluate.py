@@ -12,6 +12,7 @@ from core.units import DAYS_PER_YEAR
 from core.vocabulary import YesNoUnknown
 from models.before_after import evaluate
 from pipeline.areas import load_area
+from pipeline.matching import read_crashes
 from pipeline.paths import DATA_FOLDER
 from pipeline.workspace import Workspace
 from records.database import Database
@@ -138,7 +139,7 @@ def count_crashes(workspace: Workspace, key: str, record: Mapping[str, Any]) -> 
     first, start = dates["start_before"], dates["start"]
     day_after = dates["end_after"] + pd.Timedelta(days=1)
     with Database(workspace.database_url) as database:
-        crashes = database.read("crash", key)
+        crashes = read_crashes(database, key).frame
         known = set(database.read("factory", key)["factory_id"])
     require_known_factories(record, factories, known)
     require_covered(record, first, day_after, crashes["occurred_at"])

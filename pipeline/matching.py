@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -20,9 +21,11 @@ from records.decisions import (
     undo_pair,
 )
 from records.events import merge_reports
+from records.linked import read_completed_crashes
 from records.matching import find_pairs, is_compared
 
 __all__ = [
+    "Crashes",
     "decide_duplicate",
     "find_duplicates",
     "list_duplicates",
@@ -32,26 +35,34 @@ __all__ = [
 ]
 
 
-def read_crashes(database: Database, area: str) -> tuple[pd.DataFrame, int, str]:
-    """Return an area's crashes: one row per crash, however many report it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crashes:
+    """An area's crashes, one row each, however many report them."""
 
-    Returns
-    -------
-    crashes
-        The columns of the crash records, `n_reports`, `sources`, `report_ids`.
-    n_reports
-        How many reports they were made from.
-    digest
-        Of what the records say and which are merged. Without merged pairs it is that of
-        the records.
+    frame: pd.DataFrame  # columns of the crash records, `n_reports`, `sources`, `report_ids`
+    n_reports: int  # they were made from
+    digest: str  # of what the records say and which are merged
+    sources_not_compared: tuple[str, ...]  # whose reports may tell of one crash twice
+
+
+def read_crashes(database: Database, area: str) -> Crashes:
+    """Return an area's crashes, completed from the vehicles and casualties linked to them.
+
+    Without merged pairs, the digest is that of the records.
     """
     digest = database.compute_digest(area)
-    reports = database.read("crash", area)
+    reports = read_completed_crashes(database, area).frame
     pairs = read_pairs(database, area)
+    sources = sorted(reports["source"].dropna().unique()) if pairs.empty else []
     merged = compute_pairs_digest(pairs, reports["crash_id"])
     if merged:
         digest = compute_sha256_of_values([digest, merged])
-    return merge_reports(reports, pairs), len(reports), digest
+    return Crashes(
+        frame=merge_reports(reports, pairs),
+        n_reports=len(reports),
+        digest=digest,
+        sources_not_compared=tuple(sources) if len(sources) > 1 else (),
+    )
 
 
 def find_duplicates(

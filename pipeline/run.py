@@ -24,7 +24,7 @@ from pipeline.account import Account, Job, Period
 from pipeline.areas import load_area
 from pipeline.frame import Frame, prepare_frame
 from pipeline.layers import write_risk_raster
-from pipeline.matching import read_crashes
+from pipeline.matching import Crashes, read_crashes
 from pipeline.placing import place, select_period
 from pipeline.scoring import Results, score
 from pipeline.tiles import write_run_tiles
@@ -76,19 +76,31 @@ def run_area(
         frame = prepare_frame(job)
         with Database(workspace.database_url) as database:
             with job.account.step("crash reports") as counts:
-                records, n_reports, digest = read_crashes(database, key)
-                n_merged = n_reports - len(records)
+                found = read_crashes(database, key)
+                n_merged = found.n_reports - len(found.frame)
                 counts.update(
-                    rows_in=n_reports,
-                    rows_out=len(records),
+                    rows_in=found.n_reports,
+                    rows_out=len(found.frame),
                     rows_dropped=n_merged,
                     reason=f"{n_merged} merged with another report" if n_merged else "",
                 )
             factories = database.read("factory", key)
-        crashes, period = select_period(records, since, until, job.account)
-        placed = place(job, frame, crashes, period, digest)
+        warn_of_repeats(job, found)
+        crashes, period = select_period(found.frame, since, until, job.account)
+        placed = place(job, frame, crashes, period, found.digest)
         results = score(job, frame, placed, period)
-        return keep_run(job, frame, placed, factories, results, period, digest)
+        return keep_run(job, frame, placed, factories, results, period, found.digest)
+
+
+def warn_of_repeats(job: Job, found: Crashes) -> None:
+    """Warn when several sources report crashes and were never compared."""
+    sources = found.sources_not_compared
+    if sources:
+        job.account.warnings.append(
+            f"{len(sources)} sources report crashes here ({', '.join(sources[:3])}, ...) and were "
+            f"never compared: a crash that two of them report counts twice. Type `safecommute "
+            f"duplicates find {job.area.key}` and run again."
+        )
 
 
 def keep_run(

@@ -163,6 +163,6 @@ def test_without_merged_pairs_crashes_are_the_reports(workspace, reported):
             database.read("crash", reported),
             database.compute_digest(reported),
         )
-        crashes, n_reports, digest = read_crashes(database, reported)
-    pd.testing.assert_frame_equal(crashes[list(reports)], reports)
-    assert (n_reports, digest) == (len(reports), records_digest)
+        found = read_crashes(database, reported)
+    pd.testing.assert_frame_equal(found.frame[list(reports)], reports)
+    assert (found.n_reports, found.digest) == (len(reports), records_digest)
