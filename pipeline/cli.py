@@ -35,6 +35,7 @@ COMMANDS = {
     "run": ("runs", "run_command"),
     "runs": ("runs", "runs"),
     "evaluate": ("results", "evaluate"),
+    "report": ("report", "report"),
     "export": ("results", "export"),
     "tools": ("tools", "tools"),
 }
@@ -50,6 +51,7 @@ SUMMARIES = {
     "run": "Score a study area and keep the result as a new run.",
     "runs": "Finished runs, and which of them is served.",
     "evaluate": "Say what the crashes before and after an intervention can tell.",
+    "report": "Write a report of an area, as a file to share.",
     "export": "Write the published run for QGIS, notebooks or a spreadsheet.",
     "tools": "Use one method on plain files, without a workspace.",
 }

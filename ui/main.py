@@ -13,6 +13,7 @@ from ui.hotspots import hotspots_page
 from ui.interventions import interventions_page
 from ui.layout import apply_look
 from ui.overview import overview_page
+from ui.quality import quality_page
 
 ICON = Path(__file__).resolve().parent / "icon.svg"
 
@@ -28,6 +29,7 @@ def main() -> None:
             interventions_page, title="Interventions", url_path="interventions"
         ),
         "data": st.Page(data_page, title="Data", url_path="data"),
+        "quality": st.Page(quality_page, title="Data quality", url_path="quality"),
         "records": st.Page(records_page, title="Records", url_path="records"),
         "hotspot": st.Page(
             hotspot_page, title="One hotspot", url_path="hotspot", visibility="hidden"
