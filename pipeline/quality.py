@@ -34,7 +34,7 @@ from reports.quality import render_quality_html, write_quality_xlsx
 
 __all__ = ["REPORT_FORMATS", "assess_quality", "compute_quality_digest", "write_quality_report"]
 
-VERSION: Final = 1  # raise it when the same records give another assessment
+VERSION: Final = 2  # raise it when the same records give another assessment
 KEPT: Final = 3
 REPORT_FORMATS: Final = ("html", "xlsx")
 

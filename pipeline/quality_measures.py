@@ -253,7 +253,7 @@ def measure_outliers(records: Records, months: pd.PeriodIndex) -> dict[str, Any]
     rows = reports.loc[flagged["at"], ["source", "source_id", "import_id", "row_number"]]
     table = rows.reset_index(drop=True).assign(reason=flagged["reason"].to_numpy())
     table["file"] = table["import_id"].map(files)
-    notes = reports["place_note"].dropna().str.partition(":")[0].value_counts()
+    notes = reports["place_note"].dropna().str.split(":").str[0].value_counts()
     counts = _count_months(records.crashes["occurred_at"], months)
     limits = compute_control_limits(counts)
     limits.insert(0, "month", [str(one) for one in months])
