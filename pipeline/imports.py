@@ -10,6 +10,7 @@ from core.errors import ConfigError, InputError, TableError
 from core.progress import Progress, no_progress
 from pipeline.areas import find_bounds, load_area
 from pipeline.mappings import find_mapping
+from pipeline.villages import load_gazetteer
 from pipeline.workspace import Workspace
 from records.database import Database
 from records.intake import import_file
@@ -81,6 +82,7 @@ def import_records(
         "sheet": sheet,
         "linked": linked,
         "near": find_bounds(workspace, area),
+        "gazetteer": load_gazetteer(workspace),
         "imported_by": by.strip() or find_user(),
         "dry_run": dry_run,
         "rejects_dir": workspace.rejects_folder(),

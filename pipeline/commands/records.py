@@ -11,6 +11,7 @@ import click
 from pipeline.cli_output import echo_json, echo_pairs, make_progress
 from pipeline.commands.shared import Context, existing_file, json_option
 from pipeline.imports import import_records, keep_proposal
+from pipeline.villages import keep_villages
 from records.fields import KINDS
 
 __all__ = ["import_command"]
@@ -67,6 +68,12 @@ class LinkedTable(click.ParamType[tuple[str, Path]]):
     metavar="KIND=FILE",
     help="A table that belongs to this one, such as casualty=FILE; may be repeated.",
 )
+@click.option(
+    "--villages",
+    type=existing_file,
+    multiple=True,
+    help="Points of villages or communes, for rows without coordinates; kept for later imports.",
+)
 @click.option("--dry-run", is_flag=True, help="Check everything, keep nothing.")
 @click.option(
     "--propose",
@@ -86,6 +93,7 @@ def import_command(
     source: str | None,
     sheet: str,
     linked: tuple[tuple[str, Path], ...],
+    villages: tuple[Path, ...],
     dry_run: bool,
     target: Path | None,
     as_json: bool,
@@ -98,7 +106,12 @@ def import_command(
     if len({one for one, _ in linked}) < len(linked):
         message = "--with: names a kind twice; give one file of each kind."
         raise click.UsageError(message)
+    if villages and dry_run:
+        message = "--villages: keeps the file for later imports; leave --dry-run out."
+        raise click.UsageError(message)
     workspace = context.open()
+    for points in villages:
+        keep_villages(workspace, points)
     if target is not None:
         proposal = keep_proposal(kind, file, target, sheet=sheet)
         report: dict[str, Any] = {"kind": kind, "mapping_file": str(target), **proposal.to_dict()}

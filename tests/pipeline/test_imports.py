@@ -135,3 +135,39 @@ def test_porto_alegre(take, shared_data, year):
     report = take("crash", path, "--mapping", "porto_alegre")
     assert report["read"] > 12_000
     assert report["rejected"] == 0
+
+
+def test_villages_are_kept_and_place_what_has_no_coordinates(call, take, workspace, area, tmp_path):
+    points = tmp_path / "villages.csv"
+    points.write_text("vil_code,village,longitude,latitude\n1020101,Ou Thum,103.03564,13.51567\n")
+    crashes = tmp_path / "crashes.csv"
+    head = "source_id,occurred_at,lon,lat,village_code,severity\n"
+    crashes.write_text(
+        head + "1,2024-03-05,,,1020101,fatal\n2,2024-03-06,104.9,11.5,1020101,slight\n"
+    )
+    result = call(
+        "import", "crash", str(crashes), "--area", area, "--villages", str(points), "--dry-run"
+    )
+    assert result.exit_code == 2
+    report = take("crash", crashes, "--villages", points)
+    assert report["notes"]["placed at the village"] == 1
+    with Database(workspace.database_url) as database:
+        found = database.read("crash", area).set_index("source_id")
+    assert found.loc["1", ["lon", "lat", "placed_by", "location_quality"]].tolist() == [
+        103.03564,
+        13.51567,
+        "village",
+        "D",
+    ]
+    assert found.loc["2", ["lon", "placed_by"]].tolist() == [104.9, "coordinates"]
+    more = tmp_path / "more.csv"
+    more.write_text(head + "3,2024-03-07,,,1020101,fatal\n")
+    assert take("crash", more)["notes"]["placed at the village"] == 1
+
+
+def test_villages_without_points_are_refused(call, area, tmp_path):
+    bad = tmp_path / "bad.csv"
+    bad.write_text("a,b\n1,2\n")
+    result = call("import", "crash", str(bad), "--area", area, "--villages", str(bad))
+    assert result.exit_code == 1
+    assert "bad.csv: 4 column(s) missing" in str(result.exception)
