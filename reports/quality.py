@@ -35,7 +35,7 @@ h1{font-size:1.7rem;margin:.3rem 0}h2{font-size:1.25rem;margin:2rem 0 .3rem}
 .f.look{border-color:#b3261e}.f.fine{border-color:#1f7a3d}.f b{display:block;font-size:.85rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.88rem}
 th,td{border-bottom:1px solid #d8dee6;padding:.2rem .6rem;text-align:left;vertical-align:top}
-td.n{text-align:right}figure{margin:1rem 0}svg{max-width:100%;height:auto}
+td{white-space:nowrap}td.n{text-align:right}figure{margin:1rem 0}svg{max-width:100%;height:auto}
 summary{cursor:pointer;color:#0b5cad;margin:.6rem 0}
 @media print{details>*{display:block}}
 """

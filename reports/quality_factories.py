@@ -136,9 +136,13 @@ def tell_rates(factories: Mapping[str, Any]) -> Section:
                 )
             )
     if not findings:
-        findings.append(
-            Finding(level=FINE, text="All factories report as their numbers of workers let expect.")
+        n_compared = sum(row["rate"] is not None for row in rows)
+        words = (
+            f"{write_number(n_compared, 'factory', 'factories')} compared at once: none reports "
+            "fewer or more than the number of workers and chance explain. A few dots may still lie "
+            "outside the band."
         )
+        findings.append(Finding(level=FINE, text=words))
     order = sorted(rows, key=lambda row: (row["rate"] is None, row["rate"] or 0))
     is_hidden = [0 < row["n_reports"] < SMALL for row in order]
     frame = pd.DataFrame(
