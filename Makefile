@@ -4,6 +4,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
 PORT ?= 8501
+WORKERS ?= -n auto --dist loadfile # a file of tests stays on one processor
 
 .PHONY: demo test test-fast lint bench docs sample clean
 
@@ -11,11 +12,11 @@ demo: .venv/.synced ## build the sample area, run, publish, serve
 	$(RUN) safecommute demo --port $(PORT)
 
 test: .venv/.synced ## every test: fast ones first, then slow and browser tests
-	$(RUN) pytest -m "not slow and not browser and not network"
-	$(RUN) pytest -m "(slow or browser) and not network"
+	$(RUN) pytest $(WORKERS) -m "not slow and not browser and not network"
+	$(RUN) pytest $(WORKERS) -m "(slow or browser) and not network"
 
 test-fast: .venv/.synced
-	$(RUN) pytest -m "not slow and not browser and not network"
+	$(RUN) pytest $(WORKERS) -m "not slow and not browser and not network"
 
 lint: .venv/.synced ## style, types, import contracts
 	$(RUN) ruff format --check .
