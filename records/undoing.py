@@ -74,12 +74,14 @@ def undo_import(
     MissingDataError
         If the area has no such import.
     InputError
-        If it was undone before, or a later import or a person's correction changed
-        one of its records; the message says what to undo first.
+        If it was undone before, a later import or a person's correction changed one of
+        its records, or a later file repeats rows that were there already and so were not
+        kept twice; the message says what to undo first.
     """
     with database.writing() as connection:
         batch = _require_import(connection, area, import_id)
         kind = KINDS[batch["kind"]]
+        _require_no_repeats(connection, batch)
         _require_nothing_later(connection, kind, import_id, even_corrected=even_corrected)
         now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
         stamp = {"kind": kind.name, "changed_at": now, "changed_by": undone_by}
@@ -113,6 +115,27 @@ def _require_import(connection: sa.Connection, area: str, import_id: int) -> sa.
         )
         raise InputError(message)
     return batch
+
+
+def _require_no_repeats(connection: sa.Connection, batch: sa.RowMapping) -> None:
+    """Refuse while a later import rests on this one: rows that it did not keep a second time."""
+    query = (
+        sa.select(IMPORTS)
+        .where(IMPORTS.c.area == batch["area"], IMPORTS.c.kind == batch["kind"])
+        .where(IMPORTS.c.import_id > batch["import_id"], IMPORTS.c.undone_at.is_(None))
+        .where(IMPORTS.c.unchanged + IMPORTS.c.duplicates > 0)
+        .order_by(IMPORTS.c.import_id.desc())
+    )
+    later = connection.execute(query).mappings().first()
+    if later is not None:
+        n = later["unchanged"] + later["duplicates"]
+        message = (
+            f"import {batch['import_id']}: the later import {later['import_id']} "
+            f"({later['file_name']}) has {n} rows that were in the records already, perhaps from "
+            f"this one; undo import {later['import_id']} first, and import its file again "
+            "afterwards."
+        )
+        raise InputError(message)
 
 
 def _require_nothing_later(

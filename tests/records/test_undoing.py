@@ -67,6 +67,26 @@ def test_a_later_import_that_stands_on_it_comes_first(database, crashes, take):
     assert undo_import(database, "a", first.import_id, undone_by="ann").removed == 2
 
 
+def test_a_later_file_that_repeats_its_rows_comes_first(database, crashes, take):
+    first = take(crashes(row(1), row(2, 5)))
+    second = take(crashes(row(1), row(2, 5), row(3, 9), name="both months.csv"))
+    assert (second.unchanged, second.accepted) == (2, 1)
+    with pytest.raises(InputError, match=r"2 rows that were in the records already"):
+        undo_import(database, "a", first.import_id, undone_by="ann")
+    undo_import(database, "a", second.import_id, undone_by="ann")
+    undo_import(database, "a", first.import_id, undone_by="ann")
+    assert take(crashes(row(1), row(2, 5), row(3, 9), name="both months.csv")).accepted == 3
+
+
+def test_a_later_file_with_the_same_crash_under_another_number_comes_first(database, crashes, take):
+    first = take(crashes(row(1)))
+    second = take(crashes(row(7), name="other.csv"))
+    assert second.duplicates == 1
+    with pytest.raises(InputError, match=rf"undo import {second.import_id} first"):
+        undo_import(database, "a", first.import_id, undone_by="ann")
+    assert database.count("crash", "a") == 1
+
+
 def test_a_correction_is_not_thrown_away_unasked(database, crashes, take):
     take(crashes(row(1)))
     second = take(crashes(row(1, 0, "fatal", lat="0"), row(2, 5)))
