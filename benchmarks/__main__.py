@@ -22,6 +22,7 @@ def main() -> None:
         ("bench_snapping", roads),
         ("bench_lixels", roads),
         ("bench_run", str(folder)),
+        ("bench_import", "--rows=300000"),
         ("bench_matching", "--seeds=2"),
     ):
         print(f"# {name}", flush=True)
