@@ -196,10 +196,11 @@ def test_unreadable_coordinates_are_not_placed_and_keep_what_was_written(placed,
     assert set(said) == {
         "no coordinates",  # "n/a" twice
         "no coordinates: one coordinate missing",
-        "no coordinates: coordinates not readable",
+        "farther than 50 m from every road",  # degrees and whole minutes: a place, but a vague one
     }
     assert "near the market" in said["no coordinates: one coordinate missing"]
-    assert "104°51'" in said["no coordinates: coordinates not readable"]
+    vague = rows[rows["unplaced_reason"].str.startswith("farther")]
+    assert vague[["lon", "lat"]].round(6).to_numpy().tolist() == [[104.85, 11.45]]
 
 
 def test_only_the_planted_rows_and_those_without_a_place_are_unplaced(run, placed, dirt):
