@@ -13,9 +13,8 @@ import pandas as pd
 from core.errors import ConfigError, InputError
 from core.progress import Progress, no_progress
 from core.provenance import compute_sha256_of_values, utc_now_text
-from pipeline.areas import Area, load_area
+from pipeline.areas import Area, find_bounds, load_area
 from pipeline.quality_measures import (
-    Bounds,
     Records,
     count_intake,
     find_period,
@@ -149,19 +148,9 @@ def _read_records(database: Database, workspace: Workspace, area: Area, day: dat
         factories=database.read("factory", area.key),
         interventions=database.read("intervention", area.key),
         imports=database.list_imports(area.key),
-        bounds=_find_bounds(workspace, area.key),
+        bounds=find_bounds(workspace, area.key),
         as_of=pd.Timestamp(day + timedelta(days=1)),
     )
-
-
-def _find_bounds(workspace: Workspace, key: str) -> Bounds | None:
-    """Return the extent of the area's roads, or None while no network is kept."""
-    files = list(workspace.cache_folder(key).glob("network-*/network.json"))
-    if not files:
-        return None
-    newest = max(files, key=lambda path: path.stat().st_mtime)
-    bounds = read_json(newest).get("bounds_wgs84")
-    return tuple(map(float, bounds)) if bounds and len(bounds) == 4 else None  # type: ignore[return-value]
 
 
 def _measure(records: Records) -> dict[str, Any]:

@@ -53,9 +53,7 @@ def records_page() -> None:
                 "software. No place, factory or crash here is real.</div>")  # fmt: skip
     _say_what_happened()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        task = st.segmented_control(
-            "What to do", TASKS, default=TASKS[0], required=True, key="records-task"
-        )
+        task = st.pills("What to do", TASKS, default=TASKS[0], required=True, key="records-task")
         name = st.text_input(
             "Your name", key="records-name", width=220, help="Kept with every change you make."
         )

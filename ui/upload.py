@@ -15,6 +15,7 @@ from pipeline.entry import describe_fields, list_kinds
 from pipeline.imports import import_records
 from pipeline.mappings import find_mapping, keep_mapping, list_mappings
 from pipeline.matching import find_duplicates
+from pipeline.unpacking import unpack_shapefile
 from records.mapping import Mapping
 from ui.layout import escape_markdown, show_cards
 from ui.state import make_workspace
@@ -57,7 +58,11 @@ def show_upload(area: str, name: str) -> None:
     if sent is None:
         st.caption("CSV in any encoding, XLSX, GeoJSON, GeoPackage, zipped Shapefile, Kobo export.")
         return
-    path = _keep_sent(sent)
+    try:
+        path = _keep_sent(sent)
+    except SafeCommuteError as error:
+        st.error(escape_markdown(error), icon=":material/error:")
+        return
     mapping = None if chosen == BY_NAME else find_mapping(make_workspace(), chosen)
     report, mapping = _rehearse(area, kind, path, source, mapping)
     if report is None:
@@ -72,6 +77,7 @@ def show_upload(area: str, name: str) -> None:
         found = find_duplicates(make_workspace(), area) if kind == "crash" else None
         st.session_state["upload-done"] = (done, found)
         st.session_state["upload-turn"] = turn + 1
+        _forget_sent()
         st.cache_data.clear()
         st.rerun()
 
@@ -95,15 +101,21 @@ def _keep_sent(sent: Any) -> Path:  # noqa: ANN401 - Streamlit's uploaded file
     """Write the uploaded bytes under their own name into a folder of this visit."""
     key = f"upload-{sent.file_id}"
     if key not in st.session_state:
-        old = st.session_state.get("upload-folder")
-        if old:
-            shutil.rmtree(old, ignore_errors=True)
+        _forget_sent()
         folder = Path(tempfile.mkdtemp(prefix="safecommute-"))
         target = folder / (Path(sent.name).name or "file")
         target.write_bytes(sent.getbuffer())
         st.session_state["upload-folder"] = str(folder)
-        st.session_state[key] = f"/vsizip/{target}" if target.suffix == ".zip" else str(target)
+        is_archive = target.suffix.lower() == ".zip"
+        st.session_state[key] = str(unpack_shapefile(target) if is_archive else target)
     return Path(st.session_state[key])
+
+
+def _forget_sent() -> None:
+    """Remove what was uploaded last: records do not lie about in temporary folders."""
+    folder = st.session_state.pop("upload-folder", None)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _rehearse(
