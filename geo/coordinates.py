@@ -28,6 +28,8 @@ OUT_OF_RANGE = "coordinates out of range"
 OUTSIDE = "outside the study area"
 AXES_SWAPPED = "axes look swapped"
 SIGN_LOST = "a sign looks lost"
+QUAD_SEGS = 16
+CHORD_SHARE = np.cos(np.pi / 4 / QUAD_SEGS)  # a drawn circle's middle of a chord, of its radius
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +76,8 @@ def check_coordinates(
     is_given = ~(np.isnan(east) | np.isnan(north)) & ~((east == 0) & (north == 0))
     in_range = is_given & (np.abs(east) <= 180) & (np.abs(north) <= 90)
     vertices = shapely.get_coordinates(segments.geometry.to_numpy())
-    hull = shapely.buffer(shapely.convex_hull(shapely.linestrings(vertices)), max_distance_m)
+    hull = shapely.convex_hull(shapely.linestrings(vertices))
+    hull = shapely.buffer(hull, max_distance_m / CHORD_SHARE, quad_segs=QUAD_SEGS)
     shapely.prepare(hull)
     crs = CRS(segments.crs)
     xy = _project(east, north, in_range, crs)

@@ -432,6 +432,30 @@ def find_site_by_rules(point, is_motor, segments, intersections):
     return site, nearest, roads[nearest], rivals
 
 
+def test_the_limit_reaches_round_the_end_of_a_road():
+    """A circle is drawn with chords: none may cut off a crash that is near enough."""
+    segments = gpd.GeoDataFrame(
+        {
+            "segment_id": [0],
+            "u": [0],
+            "v": [1],
+            "intersection_u": pd.array([None], dtype="Int64"),
+            "intersection_v": pd.array([None], dtype="Int64"),
+            "road_class": ["tertiary"],
+            "is_internal": [False],
+        },
+        geometry=[LineString([(X0, Y0), (X0 + 200, Y0)])],
+        crs=CRS,
+    )
+    intersections = gpd.GeoDataFrame({"intersection_id": []}, geometry=[], crs=CRS)
+    angle = np.radians(np.arange(90, 271, 0.5))
+    round_the_end = np.column_stack([np.cos(angle), np.sin(angle)])
+    placed = place((segments, intersections), crash_at(*49.99 * round_the_end))
+    assert placed["site_id"].eq("S0").all()
+    placed = place((segments, intersections), crash_at(*50.01 * round_the_end))
+    assert placed["site_id"].isna().all()
+
+
 @settings(deadline=None, max_examples=40)
 @given(
     network=small_networks(),

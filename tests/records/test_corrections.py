@@ -153,7 +153,7 @@ def test_the_same_twice_is_refused(database):
 TEXTS = st.text(st.characters(exclude_categories=("C",)), max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     narrative=TEXTS,
     km=st.floats(0, 500).map(lambda x: round(x, 3)),

@@ -17,7 +17,7 @@ import pytest
 from records.database import Database
 from records.intake import import_file
 
-N_KILLS = int(os.environ.get("SAFECOMMUTE_KILLS", "3"))
+N_KILLS = int(os.environ.get("SAFECOMMUTE_KILLS", "2"))
 N_ROWS = 20_000
 IMPORTER = """
 import sys

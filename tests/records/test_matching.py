@@ -209,7 +209,7 @@ def test_few_true_pairs_are_never_looked_at(labelled, scored):
 
 
 @pytest.mark.slow
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 1_000))
 def test_neither_order_nor_names_matter(seed):
     labelled = build_labelled_reports(seed=seed, n_crashes=25, days=30)

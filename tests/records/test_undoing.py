@@ -125,7 +125,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.lists(ROWS, min_size=2, max_size=4))
 def test_undoing_from_the_last_to_the_first_goes_back_step_by_step(tmp_path_factory, files):
     folder = tmp_path_factory.mktemp("undo")
