@@ -85,7 +85,26 @@ def bare_database_url(request, tmp_path):
     return request.getfixturevalue("bare_postgres_url")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+READERS = {  # how a file is read does not depend on where its records are kept
+    "test_delimited",
+    "test_header",
+    "test_layers",
+    "test_locating",
+    "test_proposal",
+    "test_ready_mappings",
+    "test_xlsx",
+}
+
+
+def pytest_generate_tests(metafunc):
+    """Run the tests of the records on both database systems, those of readers on one."""
+    if "database_url" in metafunc.fixturenames:
+        is_reader = metafunc.module.__name__.rpartition(".")[2] in READERS
+        systems = ["sqlite"] if is_reader else ["sqlite", "postgresql"]
+        metafunc.parametrize("database_url", systems, indirect=True)
+
+
+@pytest.fixture
 def database_url(request, tmp_path):
     """Return the URL of a database that does not exist yet (SQLite) or is empty."""
     if request.param == "sqlite":

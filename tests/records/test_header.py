@@ -22,8 +22,9 @@ def write_lines(write, above, separator=",", end="\n", name="crashes.csv"):
     return write(end.join(lines) + end, name)
 
 
-@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("separator", "end"), [(",", "\n"), (";", "\r\n"), ("\t", "\n"), ("|", "\r\n")]
+)
 @pytest.mark.parametrize(
     ("above", "n_above"),
     [([TITLE, ""], 2), ([TITLE], 1), (["", TITLE, "Factory A", "", ""], 4), ([TITLE] * 18, 18)],

@@ -18,7 +18,7 @@ from records.database import Database
 from records.intake import import_file
 
 N_KILLS = int(os.environ.get("SAFECOMMUTE_KILLS", "2"))
-N_ROWS = 20_000
+N_ROWS = 20_000 if N_KILLS > 2 else 8_000
 IMPORTER = """
 import sys
 from records.database import Database
