@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import pandas as pd
+import pyarrow as pa
 
 from records.delimited import CONTROL, BadRow
 from records.header import drop_group
@@ -28,9 +29,8 @@ class RawBatch:
 def to_frame(rows: list[list[str]], columns: tuple[str, ...]) -> pd.DataFrame:
     """Return rows of cells, each as long as the header, as columns of text."""
     cells = zip(*rows, strict=True) if rows else ([] for _ in columns)
-    data = {
-        name: pd.Series(values, dtype="str") for name, values in zip(columns, cells, strict=True)
-    }
+    texts = (pa.array(values, type=pa.large_string()) for values in cells)
+    data = {name: pd.array(one, dtype="str") for name, one in zip(columns, texts, strict=True)}
     return pd.DataFrame(data)
 
 

@@ -43,6 +43,11 @@ def _as_texts(distinct: Any) -> list[str]:  # noqa: ANN401 - an array or an inde
     """Return `_as_text` of all values of one column."""
     if distinct.dtype == "float64":
         return list(map(str, (np.asarray(distinct) + 0.0).tolist()))
+    if distinct.dtype == "datetime64[us]":
+        moments = np.asarray(distinct)
+        is_whole = bool((moments == moments.astype("datetime64[s]")).all())
+        if is_whole:  # written without a fraction, as isoformat does
+            return list(map(str, np.datetime_as_string(moments, unit="s").tolist()))
     values = distinct.tolist()
     return values if distinct.dtype == "str" else list(map(_as_text, values))
 
@@ -89,7 +94,13 @@ def sum_digests(
     """
     total = np.zeros((n_rows, 2), dtype=np.uint64)
     for name, codes, texts in columns:
-        digests = [_digest(name, text) if text else NO_DIGEST for text in texts]
+        start = f"{name}{SEPARATOR}".encode()  # as in _digest
+        digests = [
+            blake2b(start + text.encode(), digest_size=N_BYTES).digest() if text else NO_DIGEST
+            for text in texts
+        ]
         numbers = np.frombuffer(b"".join([*digests, NO_DIGEST]), dtype="<u8").reshape(-1, 2)
         total += numbers[codes]  # -1 takes the last, which counts nothing
-    return [f"{first:016x}{second:016x}" for first, second in total.tolist()]
+    written = total.astype(">u8").tobytes().hex()
+    width = 2 * N_BYTES
+    return [written[start : start + width] for start in range(0, len(written), width)]

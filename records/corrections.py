@@ -25,6 +25,7 @@ from records.plan import Plan, build_plan
 from records.schema import AUDIT, IMPORTS, RECORDS, list_content_columns
 from records.standardise import standardise_batch
 from records.storing import Storing, to_plain
+from records.values import clean_text, is_filled
 
 __all__ = ["BY_HAND", "Entry", "correct_record", "enter_records", "write_as_text"]
 
@@ -238,12 +239,14 @@ def _standardise_entry(
         message = f"{kind.name}: {result.reasons.iloc[0]}; mend it and save again."
         raise InputError(message)
     row = result.frame.iloc[0]
-    filled = {name for name, text in values.items() if text.strip()}
-    if filled & {"lon", "lat"} and pd.isna(row["lon"]):
+    cells = pd.Series(list(values.values()), dtype="str")
+    is_said = (clean_text(cells).notna() & is_filled(cells)).tolist()  # "none" says nothing
+    typed = {name: values[name] for name, so in zip(values, is_said, strict=True) if so}
+    if {"lon", "lat"} & set(typed) and pd.isna(row["lon"]):
         message = f"{kind.name}: {row['place_note']}; mend it and save again."
         raise InputError(message)
-    for name, text in values.items():
-        if text.strip() and name in row and pd.isna(row[name]):
+    for name, text in typed.items():
+        if name in row and pd.isna(row[name]):
             message = f"{kind.name}: {name} {text!r} is not understood; mend it and save again."
             raise InputError(message)
     return result.frame, plan

@@ -36,6 +36,7 @@ __all__ = [
 
 MAX_CELL = 131_072  # characters; longer cells are no record's field
 MAX_LINE = 8_000_000
+BLOCK = 250_000  # characters read at once
 MAX_KEPT = 2_000  # characters of a row that is only listed
 MAX_QUOTED_LINES = 200
 MIN_TELLING_WIDTH = 4  # so many columns that prose hardly has as many separators
@@ -264,6 +265,8 @@ class _LineReader:
     def read(self, size: int) -> RowBatch:
         batch = RowBatch()
         while len(batch.rows) + len(batch.bad) < size:
+            if not self.held and self._take_block(batch):
+                continue
             line = self._next_line()
             if line is None:
                 break
@@ -278,19 +281,50 @@ class _LineReader:
                 self._take(line.split(self.separator), line, number, batch)
         return batch
 
+    def _take_block(self, batch: RowBatch) -> bool:
+        """Take many plain lines at once: no quotes, each as wide as the header, none empty.
+
+        Other lines are held, to be taken one by one.
+        """
+        block = self.text.read(BLOCK)
+        if not block:
+            return False
+        if block[-1] != "\n":
+            block += self.text.readline(MAX_LINE)
+        lines = block.removesuffix("\n").split("\n")
+        if self._are_plain(block, lines):
+            cells = self.separator.join(lines).split(self.separator)
+            batch.rows.extend(map(list, zip(*[iter(cells)] * self.width, strict=True)))
+            batch.row_numbers.extend(range(self.line_number + 1, self.line_number + 1 + len(lines)))
+            self.line_number += len(lines)
+            return True
+        if block[-1] != "\n" and len(lines[-1]) >= MAX_LINE:
+            self._skip_rest_of_line()
+        self.held = [CONTROL.sub("", line) for line in reversed(lines)]
+        return False
+
+    def _are_plain(self, block: str, lines: list[str]) -> bool:
+        if '"' in block or max(map(len, lines)) > MAX_CELL:
+            return False
+        if not block.replace("\n", "").isprintable() and CONTROL.search(block):
+            return False
+        n_separators = self.width - 1
+        return all(
+            line.count(self.separator) == n_separators and line.replace(self.separator, "").strip()
+            for line in lines
+        )
+
     def _next_line(self) -> str | None:
         """Return the next line without its end and control characters; None at the end."""
-        if self.held:
-            line = self.held.pop()
-        else:
+        if not self.held:
             line = self.text.readline(MAX_LINE)
             if not line:
                 return None
             if len(line) == MAX_LINE and line[-1] != "\n":
                 self._skip_rest_of_line()
-            line = CONTROL.sub("", line.rstrip("\n"))
+            self.held.append(CONTROL.sub("", line.rstrip("\n")))
         self.line_number += 1
-        return line
+        return self.held.pop()
 
     def _skip_rest_of_line(self) -> None:
         while True:

@@ -16,6 +16,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from core.errors import ConfigError, DataSourceError, InputError, TableError
+from core.memory import collector_paused
 from core.progress import Progress, no_progress
 from core.provenance import compute_file_sha256
 from records.database import Database
@@ -149,6 +150,7 @@ def import_file(
         require_bounds(near)
     jobs = [replace(job, plan=replace(job.plan, near=near, gazetteer=gazetteer)) for job in jobs]
     with ExitStack() as stack:
+        stack.enter_context(collector_paused())
         sums = {job.path: _compute_checksum(job.path) for job in jobs}
         rejects = [
             stack.enter_context(RejectsFile(rejects_dir, name, job.table.columns))

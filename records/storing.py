@@ -14,17 +14,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
 from records.content import compute_content_hash, compute_content_hashes, compute_record_id
-from records.engines import insert_rows
-from records.fields import KINDS, Kind, split_list
+from records.engines import has_values, insert_columns
+from records.fields import Kind, split_list
 from records.lookup import find_recorded, in_parts
 from records.references import References
 from records.schema import AUDIT, RECORDS, list_content_columns
@@ -33,8 +33,6 @@ __all__ = ["Storing", "to_plain"]
 
 MAX_HELD = 100_000
 MANY_ROWS = 10_000  # in one batch: worth making the indexes anew at the end
-_CRASH_COLUMNS = [one.name for one in list_content_columns(KINDS["crash"])]
-HAS_TIME, LON = _CRASH_COLUMNS.index("has_time"), _CRASH_COLUMNS.index("lon")
 Values = tuple[Any, ...]
 
 
@@ -44,6 +42,21 @@ class _Row:
     content_hash: str
     row_number: int
     values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Rows of the file column by column: a row is put together only where one is needed."""
+
+    record_ids: list[str]
+    hashes: list[str]
+    row_numbers: list[int]
+    columns: list[list[Any]]
+    is_told_apart: list[bool]  # time and place are known: equal content means one event
+
+    def row(self, at: int) -> _Row:
+        values = tuple(column[at] for column in self.columns)
+        return _Row(self.record_ids[at], self.hashes[at], self.row_numbers[at], values)
 
 
 @dataclass(slots=True)
@@ -95,24 +108,28 @@ class Storing:
         """
         self._references.take(frame, row_numbers)
         self._leave_indexes_for_later(len(frame))
-        rows = self._make_rows(frame, row_numbers)
-        recorded = self._find_recorded([row.record_id for row in rows])
+        rows = self._make_batch(frame, row_numbers)
+        recorded = self._find_recorded(rows.record_ids)
         twins = self._find_twins(rows)
-        new: dict[str, _Row] = {}
-        for row in rows:
-            if row.record_id in self._seen:
-                self._take_again(row, new)
-            elif row.record_id in recorded:
-                self._take_recorded(row, recorded[row.record_id])
-            elif self._has_twin(row, twins):
+        new: dict[str, int] = {}  # record → its place in the batch
+        for at, (record_id, content_hash) in enumerate(
+            zip(rows.record_ids, rows.hashes, strict=True)
+        ):
+            if record_id in self._seen:
+                self._take_again(rows, at, new)
+            elif record_id in recorded:
+                self._take_recorded(rows.row(at), recorded[record_id])
+            elif rows.is_told_apart[at] and (content_hash in self._twins or content_hash in twins):
                 self.counts["duplicates"] += 1
                 self.notes["same crash under another identifier"] += 1
                 continue
             else:
-                self.counts["accepted"] += 1
-                new[row.record_id] = row
-            self._seen[row.record_id] = row.content_hash
-        self._insert(new.values())
+                new[record_id] = at
+                if rows.is_told_apart[at]:
+                    self._twins.add(content_hash)
+            self._seen[record_id] = content_hash
+        self.counts["accepted"] += len(new)
+        self._insert(rows, new)
         if len(self._held) > MAX_HELD:
             self._resolve_held()
 
@@ -148,7 +165,7 @@ class Storing:
                 index.drop(self.connection)
             self._is_unindexed = True
 
-    def _make_rows(self, frame: pd.DataFrame, row_numbers: list[int]) -> list[_Row]:
+    def _make_batch(self, frame: pd.DataFrame, row_numbers: list[int]) -> _Batch:
         source, key, *_ = names = self._columns
         kind, area, by_source = self.kind.name, self.area, self.kind.key_is_per_source
         sources = frame[source].tolist() if by_source else [""] * len(frame)
@@ -157,8 +174,11 @@ class Storing:
             for one, two in zip(sources, frame[key].tolist(), strict=True)
         ]
         hashes = compute_content_hashes(frame[[name for name in names if name != key]])
-        rows = zip(*(to_plain(frame[name]) for name in names), strict=True)
-        return list(map(_Row, record_ids, hashes, row_numbers, rows))
+        columns = [to_plain(frame[name]) for name in names]
+        is_told_apart = [False] * len(frame)
+        if kind == "crash":
+            is_told_apart = (frame["has_time"] & frame["lon"].notna()).tolist()
+        return _Batch(record_ids, hashes, row_numbers, columns, is_told_apart)
 
     def _find_recorded(self, record_ids: list[str]) -> dict[str, str]:
         """Return the content digests of those recorded by an earlier import."""
@@ -167,32 +187,19 @@ class Storing:
         unseen = [one for one in record_ids if one not in self._seen]
         return find_recorded(self.connection, self._table, unseen)
 
-    def _find_twins(self, rows: list[_Row]) -> set[str]:
+    def _find_twins(self, rows: _Batch) -> set[str]:
         """Return the contents that some recorded event has too."""
         if self._is_first:
             return set()
         table = self._table
         found: set[str] = set()
-        for some in in_parts([row.content_hash for row in rows if self._is_told_apart(row)]):
+        asked = [one for one, is_so in zip(rows.hashes, rows.is_told_apart, strict=True) if is_so]
+        for some in in_parts(asked):
             query = sa.select(table.c.content_hash).where(
                 table.c.area == self.area, table.c.content_hash.in_(some)
             )
             found.update(self.connection.execute(query).scalars())
         return found
-
-    def _is_told_apart(self, row: _Row) -> bool:
-        """Tell whether time and place are known, so that equal content means one event."""
-        if self.kind.name != "crash":
-            return False
-        return bool(row.values[HAS_TIME]) and row.values[LON] is not None
-
-    def _has_twin(self, row: _Row, recorded: set[str]) -> bool:
-        if not self._is_told_apart(row):
-            return False
-        if row.content_hash in recorded or row.content_hash in self._twins:
-            return True
-        self._twins.add(row.content_hash)
-        return False
 
     def _take_recorded(self, row: _Row, content_hash: str) -> None:
         if content_hash == row.content_hash:
@@ -201,34 +208,44 @@ class Storing:
             self._held[row.record_id] = row
             self._uncounted.add(row.record_id)
 
-    def _take_again(self, row: _Row, new: dict[str, _Row]) -> None:
+    def _take_again(self, rows: _Batch, at: int, new: dict[str, int]) -> None:
         """Count a repeated identifier; its later content wins."""
         self.counts["duplicates"] += 1
+        row = rows.row(at)
         if self._seen[row.record_id] == row.content_hash:
             return
         self.notes["same identifier again with other content; the later row was kept"] += 1
         if row.record_id in new:
-            before = new[row.record_id]
+            before = rows.row(new[row.record_id])
             old = _list_changes(self._columns, before.values, row.values)
             self._late_log.append(self._log_entry(row, old))
-            new[row.record_id] = row
+            new[row.record_id] = at
         else:
             self._held[row.record_id] = row
 
-    def _insert(self, rows: Iterable[_Row]) -> None:
-        common = {
+    def _insert(self, rows: _Batch, new: dict[str, int]) -> None:
+        if not new:
+            return
+        # near to near in the index; twice the first, for one place alone is not a tuple
+        places = [new[record_id] for record_id in sorted(new)]
+        pick = itemgetter(*places, places[0])
+        columns = {
+            **dict(zip(self._columns, rows.columns, strict=True)),
+            "record_id": rows.record_ids,
+            "content_hash": rows.hashes,
+            "row_number": rows.row_numbers,
+        }
+        same = {
             "area": self.area,
             "first_import_id": self.import_id,
             "corrected_fields": "",
+            "import_id": self.import_id,
+            "recorded_at": self.now,
         }
-        same = (*common.values(), self.import_id, self.now)
-        names = [*self._columns, "record_id", "content_hash", "row_number"]
-        names += [*common, "import_id", "recorded_at"]
-        payload = [
-            (*row.values, row.record_id, row.content_hash, row.row_number, *same)
-            for row in sorted(rows, key=lambda row: row.record_id)  # near to near in the index
-        ]
-        insert_rows(self.connection, self._table, names, payload)
+        filled = ((name, column) for name, column in columns.items() if has_values(column))
+        payload = {name: list(pick(column)[:-1]) for name, column in filled}
+        payload |= {name: [value] * len(new) for name, value in same.items()}
+        insert_columns(self.connection, self._table, payload)
 
     def _stamp(self, row: _Row) -> dict[str, Any]:
         return {

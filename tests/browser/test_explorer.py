@@ -11,16 +11,11 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 BUDGET_BYTES = 2_000_000
 
 
-def test_explorer_shows_tiles_within_the_budget(open_page):
+def test_table_row_moves_the_map_and_opens_the_hotspot_within_the_budget(open_page):
     page, watch = open_page("/hotspots")
     wait_for_map(page)
     assert watch.n_tiles > 0
     assert watch.n_bytes <= BUDGET_BYTES
-
-
-def test_table_row_moves_the_map_and_opens_the_hotspot(open_page):
-    page, watch = open_page("/hotspots")
-    wait_for_map(page)
     before = page.get_by_test_id("stDeckGlJsonChart").screenshot()
     click_row(page, 1)
     page.wait_for_url("**hotspot=H2*")

@@ -92,6 +92,7 @@ READERS = {  # how a file is read does not depend on where its records are kept
     "test_locating",
     "test_proposal",
     "test_ready_mappings",
+    "test_real_files",
     "test_xlsx",
 }
 

@@ -143,6 +143,13 @@ def test_an_entry_that_cannot_be_is_refused_in_words(database, kind, values, sai
         enter_records(database, "a", [Entry(kind=kind, values=values)], entered_by="ann")
 
 
+@pytest.mark.parametrize("nothing", ["none", " NULL ", "n/a"])
+def test_a_word_for_nothing_is_nothing(database, nothing):
+    entry = Entry(kind="crash", values={**CRASH, "narrative": nothing})
+    enter_records(database, "a", [entry], entered_by="ann")
+    assert database.read("crash", "a")["narrative"].isna().all()
+
+
 def test_the_same_twice_is_refused(database):
     entry = Entry(kind="factory", values={"factory_id": "F1", "name": "Sun (invented)"})
     enter_records(database, "a", [entry], entered_by="ann")

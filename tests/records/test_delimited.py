@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import DataSourceError
+from records import delimited
 from records.delimited import MAX_CELL, find_dialect, read_batches
 
 
@@ -173,3 +174,22 @@ def test_any_bytes_after_a_header_become_rows_or_are_listed(write, tail):
     _, rows, _, _bad = read_all(write(b"a,b,c\n1,2,3\n" + tail))
     assert rows[0] == ["1", "2", "3"]
     assert all(len(row) == 3 for row in rows)
+
+
+PLAIN = ["1,2,3", "4,5,6", "x,,"]
+ODD = [",,", "", " ", "7,8", "9,9,9,9", '"a\nb",c,d', '"', "\x07"]
+LINES = st.lists(st.sampled_from(PLAIN + ODD), max_size=30)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100, deadline=None
+)
+@given(lines=LINES, block=st.integers(1, 40), ends_with=st.sampled_from(["\n", ""]))
+def test_it_does_not_matter_how_many_lines_are_read_at_once(write, lines, block, ends_with):
+    path = write("a,b,c\n1,2,3\n" + "\n".join(lines) + ends_with)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(delimited, "BLOCK", 1)  # then no block holds two lines
+        one_by_one = read_all(path)
+        patched.setattr(delimited, "BLOCK", block)
+        assert read_all(path) == one_by_one
+    assert read_all(path) == one_by_one

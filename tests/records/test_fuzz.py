@@ -25,7 +25,7 @@ from tests.records.test_hostile import mutate
 
 logger = logging.getLogger(__name__)
 
-N_FILES = int(os.environ.get("SAFECOMMUTE_FUZZ", "60"))
+N_FILES = int(os.environ.get("SAFECOMMUTE_FUZZ", "40"))
 MAX_SECONDS = 10.0
 N_ROWS = 15
 NASTY = [
