@@ -10,7 +10,7 @@ from core.errors import ConfigError
 from pipeline.workspace import Workspace
 from records.gazetteer import Gazetteer
 
-__all__ = ["keep_villages", "load_gazetteer"]
+__all__ = ["keep_villages", "list_village_files", "load_gazetteer"]
 
 
 def keep_villages(workspace: Workspace, path: Path) -> Path:
@@ -52,11 +52,15 @@ def load_gazetteer(workspace: Workspace) -> Gazetteer | None:
     TableError, DataSourceError
         If a kept file cannot be used.
     """
-    folder = _folder(workspace)
-    files = sorted(path for path in folder.glob("[!.]*") if path.is_file())
+    files = list_village_files(workspace)
     if not files:
         return None
     return _build(tuple((path, path.stat().st_mtime_ns) for path in files))
+
+
+def list_village_files(workspace: Workspace) -> list[Path]:
+    """Return the files that are kept, by name."""
+    return sorted(path for path in _folder(workspace).glob("[!.]*") if path.is_file())
 
 
 @lru_cache(maxsize=2)

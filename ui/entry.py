@@ -220,7 +220,8 @@ def _correct(area: str, name: str) -> None:
 def _choose_record(records: pd.DataFrame, kind: str) -> pd.Series[Any] | None:
     words = st.text_input("Find", key=f"find-{kind}", placeholder="a number, a date, a name")
     fields = [field.name for field in describe_fields(kind) if field.name in records]
-    listed = records[[*fields[: LISTED_FIELDS + 1]]]
+    telling = [name for name in fields if name not in MORE_FIELDS | {"lon", "lat"}]
+    listed = _newest_first(records)[telling[: LISTED_FIELDS + 1]]
     if words.strip():
         text = listed.astype("str").apply(" ".join, axis=1)
         listed = listed[text.str.contains(words.strip(), case=False, regex=False)]
@@ -242,6 +243,11 @@ def _choose_record(records: pd.DataFrame, kind: str) -> pd.Series[Any] | None:
         return None
     record: pd.Series[Any] = records.loc[shown.index[chosen[0]]]
     return record
+
+
+def _newest_first(records: pd.DataFrame) -> pd.DataFrame:
+    moments = [str(name) for name in records.select_dtypes("datetime")]
+    return records.sort_values(moments[0], ascending=False) if moments else records
 
 
 def _take_back(area: str, name: str) -> None:

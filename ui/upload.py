@@ -16,6 +16,7 @@ from pipeline.imports import import_records
 from pipeline.mappings import find_mapping, keep_mapping, list_mappings
 from pipeline.matching import find_duplicates
 from pipeline.unpacking import unpack_shapefile
+from pipeline.villages import keep_villages, list_village_files
 from records.mapping import Mapping
 from ui.layout import escape_markdown, show_cards
 from ui.state import make_workspace
@@ -57,6 +58,7 @@ def show_upload(area: str, name: str) -> None:
     sent = st.file_uploader("The file", type=SUFFIXES, key=f"upload-file-{turn}")
     if sent is None:
         st.caption("CSV in any encoding, XLSX, GeoJSON, GeoPackage, zipped Shapefile, Kobo export.")
+        _offer_to_keep_villages()
         return
     try:
         path = _keep_sent(sent)
@@ -80,6 +82,36 @@ def show_upload(area: str, name: str) -> None:
         _forget_sent()
         st.cache_data.clear()
         st.rerun()
+
+
+def _offer_to_keep_villages() -> None:
+    """Take in a file that says where villages are, for rows without coordinates."""
+    workspace = make_workspace()
+    kept = [path.name for path in list_village_files(workspace)]
+    with st.expander("Where villages are, for rows without coordinates"):
+        st.caption(
+            f"Kept for every file that comes in: {escape_markdown(', '.join(kept))}."
+            if kept
+            else "None yet: rows that name only a village are taken in without a place."
+        )
+        sent = st.file_uploader(
+            "Points of villages or communes: code, name, longitude, latitude",
+            type=SUFFIXES[:-1],  # a Shapefile is several files
+            key="upload-villages",
+        )
+        if sent is None:
+            return
+        if st.session_state.get("villages-kept") != sent.file_id:
+            try:
+                with tempfile.TemporaryDirectory(prefix="safecommute-") as folder:
+                    path = Path(folder) / (Path(sent.name).name or "villages")
+                    path.write_bytes(sent.getbuffer())
+                    keep_villages(workspace, path)
+            except SafeCommuteError as error:
+                st.error(escape_markdown(error), icon=":material/error:")
+                return
+            st.session_state["villages-kept"] = sent.file_id
+        st.success(f"{escape_markdown(sent.name)} is kept.", icon=":material/check:")
 
 
 def _show_what_was_taken() -> None:

@@ -149,3 +149,9 @@ def wait_until_still(page):
     """Wait until Streamlit has run the script to its end."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]")
     page.wait_for_timeout(300)
+
+
+def click_row(page, row):
+    """Tick a row of the table; it is drawn on a canvas, so by position."""
+    box = page.get_by_test_id("stDataFrame").first.bounding_box()
+    page.mouse.click(box["x"] + 17, box["y"] + 35 * (row + 1) + 17)

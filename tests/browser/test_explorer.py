@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browser.conftest import wait_until_still
+from tests.browser.conftest import click_row, wait_until_still
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -67,12 +67,6 @@ def wait_for_map(page):
     )
     page.wait_for_selector(".mapboxgl-canvas", state="attached")
     page.wait_for_timeout(2_000)
-
-
-def click_row(page, row):
-    """Tick a row of the table; it is drawn on a canvas, so by position."""
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
-    page.mouse.click(box["x"] + 17, box["y"] + 35 * (row + 1) + 17)
 
 
 def find_hotspot_on_screen(page, box):

@@ -19,7 +19,7 @@ def test_a_file_of_any_columns_is_dropped_looked_at_and_taken_in(open_page, tmp_
     file = tmp_path / "police march.csv"
     file.write_text(POLICE, encoding="utf-8")
     page, watch = open_records(open_page)
-    page.locator("input[type=file]").set_input_files(str(file))
+    page.locator("input[type=file]").first.set_input_files(str(file))
     page.get_by_text("What would become of its rows").wait_for()
     wait_until_still(page)
     assert page.get_by_text("How the file is read").is_visible()
@@ -30,6 +30,24 @@ def test_a_file_of_any_columns_is_dropped_looked_at_and_taken_in(open_page, tmp_
     found = {card.split("\n")[0].strip(): card.split("\n")[1].strip() for card in cards}
     assert (found["Rows read"], found["New"], found["Refused"]) == ("3", "2", "1")
     assert watch.find_foreign() == []
+
+
+def test_villages_are_kept_for_the_files_to_come(open_page, tmp_path):
+    points = tmp_path / "points.csv"
+    points.write_text("code,name,lon,lat\n01020101,Ou Thum,104.85,11.41\n", encoding="utf-8")
+    file = tmp_path / "villages only.csv"
+    file.write_text("source_id,Date,Village code\nV-1,2024-03-05,01020101\n", encoding="utf-8")
+    page, watch = open_records(open_page)
+    page.get_by_text("Where villages are").click()
+    page.locator("input[type=file]").nth(1).set_input_files(str(points))
+    page.get_by_text("points.csv is kept").wait_for()
+    page.locator("input[type=file]").first.set_input_files(str(file))
+    page.get_by_text("What would become of its rows").wait_for()
+    page.get_by_role("button", name="Take it in").click()
+    page.get_by_text("villages only.csv is taken in").wait_for()
+    page.get_by_text("Where villages are").click()
+    assert page.get_by_text("Kept for every file that comes in: points.csv.").is_visible()
+    assert watch.errors == []
 
 
 def test_a_click_on_the_map_says_where_it_is(open_page):
