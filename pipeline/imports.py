@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +55,9 @@ def import_records(
     linked
         Kind → file of each table that belongs to this one.
     dry_run
-        Check everything, keep nothing. A file whose columns are not named like the fields
-        is gone through with a proposed mapping then, unless one is given.
+        Check everything, keep nothing. A file whose columns are not named like the fields,
+        or hold more than those that are, is gone through with a proposed mapping then,
+        unless one is given.
     by
         Who takes it in, for the audit log; by default who is logged in.
     progress
@@ -97,10 +99,29 @@ def import_records(
             if described is not None or not dry_run:
                 raise
             proposal = _propose(path, kind, sheet, error)
-            proposed = _name_source(proposal.mapping, kind, source)
-            report = import_file(database, kind, path, mapping=proposed, **options)
-            return {**report.to_dict(), "proposal": proposal.to_dict()}
-    return report.to_dict()
+        else:
+            unread = report.unused_columns if described is None and dry_run else ()
+            better = _propose_for_unread(path, kind, sheet, unread)
+            if better is None:
+                return report.to_dict()
+            proposal = better
+        proposed = _name_source(proposal.mapping, kind, source)
+        report = import_file(database, kind, path, mapping=proposed, **options)
+        return {**report.to_dict(), "proposal": proposal.to_dict()}
+
+
+def _propose_for_unread(
+    path: Path, kind: str, sheet: str, unread: Sequence[str]
+) -> Proposal | None:
+    """Return a proposal that is sure of a column which the fields' names leave unread."""
+    if not unread:
+        return None
+    try:
+        proposal = propose_mapping(path, kind, sheet=sheet)
+    except TableError:
+        return None
+    sure = {one.column for one in proposal.guesses if one.confidence == "sure"}
+    return None if proposal.missing_fields or sure.isdisjoint(unread) else proposal
 
 
 def _name_source(mapping: Mapping | None, kind: str, source: str | None) -> Mapping | None:

@@ -57,6 +57,21 @@ def test_a_dry_run_proposes_a_mapping_that_then_is_used(call, take, area, french
     assert "# severity: column 'Gravité', sure (its name)" in text
 
 
+def test_a_dry_run_reads_columns_that_the_names_of_fields_would_leave_out(take, area, tmp_path):
+    path = tmp_path / "some.csv"
+    path.write_text("Report No,Date,lon,lat,Weather\nV-1,2024-03-05,104.9,11.5,rain\n")
+    report = take("crash", path, "--dry-run")
+    assert report["unused_columns"] == ["Weather"]
+    assert {one["field"]: one["column"] for one in report["proposal"]["columns"]} == {
+        "source_id": "Report No",
+        "occurred_at": "Date",
+        "lon": "lon",
+        "lat": "lat",
+    }
+    path.write_text("source_id,occurred_at,lon,lat,Weather\nV-1,2024-03-05,104.9,11.5,rain\n")
+    assert "proposal" not in take("crash", path, "--dry-run")
+
+
 def test_a_proposal_is_written_to_a_file_once(call, take, area, french, tmp_path):
     target = tmp_path / "proposed.yaml"
     report = take("crash", french, "--propose", target)
