@@ -12,6 +12,7 @@ import pandas as pd
 from core.errors import DataSourceError, InputError
 from core.settings import Settings
 from core.vocabulary import RoadClass
+from geo.alignment import measure_alignment
 from geo.crs import to_metric
 from geo.network import build_network_from_lines, build_network_from_osm, write_network
 from geo.snapping import snap_points
@@ -25,6 +26,7 @@ from reports.claims import write_claim
 __all__ = ["tools"]
 
 OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".pbf")
+SHARP_RADIUS_M = 100.0  # told in the summary
 ALL_CLASSES = tuple(road_class.value for road_class in RoadClass)
 
 
@@ -66,6 +68,43 @@ def network(*, file: Path, out: Path, road_classes: tuple[str, ...], as_json: bo
         echo_json(built.summary)
     else:
         echo_pairs(built.summary)
+
+
+@tools.command()
+@click.option("--lines", type=existing_file, required=True, help="Lines, such as segments.parquet.")
+@click.option(
+    "--step-m",
+    type=click.FloatRange(min=0, min_open=True),
+    default=15.0,
+    show_default=True,
+    help="Length of the steps between which bends are measured.",
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@json_option
+def alignment(*, lines: Path, step_m: float, out: Path, as_json: bool) -> None:
+    """Measure how roads bend.
+
+    The lines are written with `curvature_change_deg_km`, `min_radius_m`,
+    `sharpest_bend_deg` and `sinuosity`; a straight line has no radius, a loop no sinuosity.
+    """
+    roads = to_metric(read_lines(lines))
+    measured = measure_alignment(roads, step_m=step_m)
+    known = roads.drop(columns=[name for name in measured if name in roads])
+    finite = measured.replace(np.inf, np.nan)
+    write_layer(gpd.GeoDataFrame(pd.concat([known, finite], axis=1)), out)
+    length = roads.length
+    is_bent = measured["min_radius_m"] < SHARP_RADIUS_M
+    turned = measured["curvature_change_deg_km"].fillna(0) * length
+    summary = {
+        "n_lines": len(roads),
+        "length_km": float(length.sum() / 1000),
+        "curvature_change_deg_km": float(turned.sum() / length.sum()) if length.sum() else 0.0,
+        "n_radius_below_100_m": int(is_bent.sum()),
+    }
+    if as_json:
+        echo_json(summary)
+    else:
+        echo_pairs(summary)
 
 
 @tools.command()

@@ -10,6 +10,8 @@ import sys
 import time
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.cli import main
@@ -253,3 +255,22 @@ def test_a_network_and_snapped_points_from_plain_files(run_cli, tmp_path, make_r
     assert values["snap_median_m"] == pytest.approx(1.1, abs=0.1)
     again = run_cli(tmp_path, "tools", "network", str(make_roads()), "--out", str(out))
     assert "not empty" in require_one_error(again)
+
+
+def test_bends_of_a_plain_layer(run_cli, tmp_path):
+    corner, straight = "[[104,11],[104.001,11],[104.001,11.001]]", "[[104,11],[104.002,11]]"
+    features = ",".join(
+        f'{{"type":"Feature","properties":{{"name":"{name}"}},'
+        f'"geometry":{{"type":"LineString","coordinates":{line}}}}}'
+        for name, line in (("corner", corner), ("straight", straight))
+    )
+    layer, out = tmp_path / "lines.geojson", tmp_path / "bends.csv"
+    layer.write_text(f'{{"type":"FeatureCollection","features":[{features}]}}')
+    words = ("tools", "alignment", "--lines", str(layer), "--out", str(out), "--json")
+    values = json.loads(run_cli(tmp_path, *words).stdout)
+    assert (values["n_lines"], values["n_radius_below_100_m"]) == (2, 1)
+    written = pd.read_csv(out).set_index("name")
+    assert written.loc["corner", "sinuosity"] == pytest.approx(np.sqrt(2), rel=0.01)
+    assert written.loc["corner", "min_radius_m"] < 15
+    assert np.isnan(written.loc["straight", "min_radius_m"])
+    assert "step-m" in run_cli(tmp_path, *words, "--step-m", "0").stderr
