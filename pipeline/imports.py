@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from records.mapping import Mapping
 from records.proposal import Proposal, propose_mapping
 
 __all__ = ["import_records", "keep_proposal"]
+
+LEFT_UNREAD = "columns that look like fields were left unread; see them with --dry-run"
 
 
 def import_records(
@@ -100,10 +103,12 @@ def import_records(
                 raise
             proposal = _propose(path, kind, sheet, error)
         else:
-            unread = report.unused_columns if described is None and dry_run else ()
+            unread = report.unused_columns if described is None else ()
             better = _propose_for_unread(path, kind, sheet, unread)
             if better is None:
                 return report.to_dict()
+            if not dry_run:
+                return replace(report, notes={**report.notes, LEFT_UNREAD: 1}).to_dict()
             proposal = better
         proposed = _name_source(proposal.mapping, kind, source)
         report = import_file(database, kind, path, mapping=proposed, **options)

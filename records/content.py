@@ -29,8 +29,13 @@ def compute_record_id(kind: str, area: str, source: str, key: str) -> str:
     return "r" + blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def _digest(name: str, text: str) -> bytes:
-    return blake2b(f"{name}{SEPARATOR}{text}".encode(), digest_size=N_BYTES).digest()
+def _digest(start: bytes, text: str) -> bytes:
+    return blake2b(start + text.encode(), digest_size=N_BYTES).digest()
+
+
+def _start(name: str) -> bytes:
+    """Return what stands before every text of a field."""
+    return f"{name}{SEPARATOR}".encode()
 
 
 def _as_text(value: Any) -> str:  # noqa: ANN401 - any plain value
@@ -57,7 +62,7 @@ def compute_content_hash(values: Mapping[str, Any]) -> str:
     first = second = 0
     for name, value in values.items():
         if value is not None and value != "":
-            digest = _digest(name, _as_text(value))
+            digest = _digest(_start(name), _as_text(value))
             first += int.from_bytes(digest[:8], "little")
             second += int.from_bytes(digest[8:], "little")
     return f"{first & WORD:016x}{second & WORD:016x}"
@@ -94,11 +99,8 @@ def sum_digests(
     """
     total = np.zeros((n_rows, 2), dtype=np.uint64)
     for name, codes, texts in columns:
-        start = f"{name}{SEPARATOR}".encode()  # as in _digest
-        digests = [
-            blake2b(start + text.encode(), digest_size=N_BYTES).digest() if text else NO_DIGEST
-            for text in texts
-        ]
+        start = _start(name)
+        digests = [_digest(start, text) if text else NO_DIGEST for text in texts]
         numbers = np.frombuffer(b"".join([*digests, NO_DIGEST]), dtype="<u8").reshape(-1, 2)
         total += numbers[codes]  # -1 takes the last, which counts nothing
     written = total.astype(">u8").tobytes().hex()

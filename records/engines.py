@@ -22,7 +22,6 @@ from sqlalchemy.pool import NullPool, StaticPool
 from core.errors import ConfigError, DataSourceError, SafeCommuteError
 
 __all__ = [
-    "has_values",
     "insert_columns",
     "make_engine",
     "plain_errors",
@@ -57,7 +56,7 @@ def insert_columns(
         Values by column, all of one length. A column without any value is left to the
         table, which costs half the time where many are empty.
     """
-    filled = {name: some for name, some in columns.items() if has_values(some)}
+    filled = {name: some for name, some in columns.items() if some.count(None) < len(some)}
     quote = connection.dialect.identifier_preparer.quote
     names = ", ".join(quote(name) for name in filled)
     if not filled:
@@ -71,11 +70,6 @@ def insert_columns(
     marks = ", ".join("?" * len(filled))
     statement = f"INSERT INTO {quote(table.name)} ({names}) VALUES ({marks})"
     connection.exec_driver_sql(statement, list(zip(*filled.values(), strict=True)))
-
-
-def has_values(column: list[Any]) -> bool:
-    """Tell whether any value is not None."""
-    return column.count(None) < len(column)
 
 
 def _copy_rows(connection: sa.Connection, statement: str, columns: dict[str, list[Any]]) -> None:

@@ -23,7 +23,7 @@ import pandas as pd
 import sqlalchemy as sa
 
 from records.content import compute_content_hash, compute_content_hashes, compute_record_id
-from records.engines import has_values, insert_columns
+from records.engines import insert_columns
 from records.fields import Kind, split_list
 from records.lookup import find_recorded, in_parts
 from records.references import References
@@ -242,8 +242,7 @@ class Storing:
             "import_id": self.import_id,
             "recorded_at": self.now,
         }
-        filled = ((name, column) for name, column in columns.items() if has_values(column))
-        payload = {name: list(pick(column)[:-1]) for name, column in filled}
+        payload = {name: list(pick(column)[:-1]) for name, column in columns.items()}
         payload |= {name: [value] * len(new) for name, value in same.items()}
         insert_columns(self.connection, self._table, payload)
 

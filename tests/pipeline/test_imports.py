@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from pipeline.imports import LEFT_UNREAD
 from records.database import Database
 
 OUTCOMES = ("accepted", "updated", "unchanged", "duplicates", "rejected")
@@ -68,7 +69,9 @@ def test_a_dry_run_reads_columns_that_the_names_of_fields_would_leave_out(take, 
         "lon": "lon",
         "lat": "lat",
     }
-    path.write_text("source_id,occurred_at,lon,lat,Weather\nV-1,2024-03-05,104.9,11.5,rain\n")
+    assert LEFT_UNREAD in take("crash", path)["notes"]  # what is not looked at first is told
+    path.write_text("source_id,occurred_at,lon,lat,Weather\nV-2,2024-03-06,104.9,11.5,rain\n")
+    assert LEFT_UNREAD not in take("crash", path)["notes"]
     assert "proposal" not in take("crash", path, "--dry-run")
 
 

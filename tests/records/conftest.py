@@ -86,7 +86,6 @@ def bare_database_url(request, tmp_path):
 
 
 READERS = {  # how a file is read does not depend on where its records are kept
-    "test_delimited",
     "test_header",
     "test_layers",
     "test_locating",
