@@ -22,6 +22,7 @@ from records.database import Database
 from records.fields import FieldType, Kind, find_kind, split_list
 from records.mapping import Mapping
 from records.plan import Plan, build_plan
+from records.preparing import compute_digests
 from records.schema import AUDIT, IMPORTS, RECORDS, list_content_columns
 from records.standardise import standardise_batch
 from records.storing import Storing, to_plain
@@ -202,7 +203,7 @@ def _enter(
     inserted = connection.execute(sa.insert(IMPORTS), described).inserted_primary_key
     import_id = int(inserted[0]) if inserted else 0
     storing = Storing(connection, kind, area, import_id, entered_by, now, plan.given)
-    storing.store(frame, [1])
+    storing.store(frame, [1], compute_digests(frame, kind, area))
     storing.finish()
     if not storing.counts["accepted"]:
         key = frame[kind.key].iloc[0]

@@ -14,7 +14,6 @@ from datetime import datetime
 from importlib.util import find_spec
 from typing import Any, Final
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, StaticPool
@@ -56,7 +55,7 @@ def insert_columns(
         Values by column, all of one length. A column without any value is left to the
         table, which costs half the time where many are empty.
     """
-    filled = {name: some for name, some in columns.items() if some.count(None) < len(some)}
+    filled = {name: some for name, some in columns.items() if not _is_empty(some)}
     quote = connection.dialect.identifier_preparer.quote
     names = ", ".join(quote(name) for name in filled)
     if not filled:
@@ -79,13 +78,13 @@ def _copy_rows(connection: sa.Connection, statement: str, columns: dict[str, lis
             copy.write_row(row)
 
 
+def _is_empty(values: list[Any]) -> bool:
+    return not values or (values[0] is None and values.count(None) == len(values))
+
+
 def _write_moments(moments: list[datetime | None]) -> list[str | None]:
     """Write moments as SQLAlchemy stores them in SQLite."""
-    texts = np.datetime_as_string(np.array(moments, dtype="datetime64[us]"), unit="us")
-    return [
-        None if moment is None else text.replace("T", " ")
-        for moment, text in zip(moments, texts.tolist(), strict=True)
-    ]
+    return [None if one is None else one.isoformat(" ", "microseconds") for one in moments]
 
 
 def make_engine(url: sa.URL) -> sa.Engine:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,11 +26,9 @@ from records.jobs import Job, open_jobs
 from records.linked import count_disagreements
 from records.mapping import Mapping
 from records.places import Bounds, require_bounds
-from records.plan import Plan
-from records.reading import RawBatch
+from records.preparing import Prepared, prepare_rows
 from records.rejects import RejectsFile
 from records.schema import IMPORTS
-from records.standardise import standardise_batch
 from records.storing import Storing
 
 __all__ = ["ImportReport", "import_file"]
@@ -221,8 +219,9 @@ class _Batch:
             plan.given,
         )
         outcome = _Outcome()
-        for batch in _read(job, self.progress):
-            outcome.take(batch, plan, storing, rejects)
+        with closing(_prepare(job, self.area, self.progress)) as batches:
+            for rows in batches:
+                outcome.take(rows, storing, rejects)
         storing.finish()
         report = outcome.report(storing, job, None if self.dry_run else import_id)
         _record_counts(self.connection, import_id, report)
@@ -254,12 +253,12 @@ def _compute_checksum(path: Path) -> str:
         raise DataSourceError.unreadable(path, error.strerror or str(error)) from error
 
 
-def _read(job: Job, progress: Progress) -> Iterator[RawBatch]:
+def _prepare(job: Job, area: str, progress: Progress) -> Generator[Prepared, None, None]:
     label = job.path.name
     progress(0, 100, label)
-    for batch in job.table.read(single=job.single):
-        yield batch
-        progress(round(100 * batch.done_share), 100, label)
+    for rows in prepare_rows(job, area):
+        yield rows
+        progress(round(100 * rows.done_share), 100, label)
     progress(100, 100, label)
 
 
@@ -271,20 +270,13 @@ class _Outcome:
     reasons: Counter[str] = field(default_factory=Counter)
     notes: Counter[str] = field(default_factory=Counter)
 
-    def take(self, batch: RawBatch, plan: Plan, storing: Storing, rejects: RejectsFile) -> None:
+    def take(self, rows: Prepared, storing: Storing, rejects: RejectsFile) -> None:
         """Refuse or store each row of a batch."""
-        self.n_read += len(batch.frame) + len(batch.bad)
-        result = standardise_batch(batch.frame, plan)
-        refused = [(one.row_number, one.reason, [one.text]) for one in batch.bad]
-        if len(result.reasons):
-            cells = batch.frame.loc[result.reasons.index].itertuples(index=False, name=None)
-            numbers = [batch.row_numbers[at] for at in result.reasons.index]
-            refused += list(zip(numbers, result.reasons.tolist(), map(list, cells), strict=True))
-        rejects.write(sorted(refused, key=lambda row: row[0]))
-        self._count(self.reasons, Counter(reason for _, reason, _ in refused))
-        self._count(self.notes, result.notes)
-        numbers = [batch.row_numbers[at] for at in result.frame.index]
-        storing.store(result.frame, numbers)
+        self.n_read += rows.n_read
+        rejects.write(rows.refused)
+        self._count(self.reasons, Counter(reason for _, reason, _ in rows.refused))
+        self._count(self.notes, rows.notes)
+        storing.store(rows.frame, rows.row_numbers, rows.digests)
 
     def _count(self, total: Counter[str], more: Counter[str]) -> None:
         """Add up; beyond some dozens, unknown words are counted together."""

@@ -19,7 +19,14 @@ from records.batches import BATCH_ROWS, RawBatch, cell_text, name_without_groups
 from records.delimited import Dialect, find_dialect, read_batches
 from records.xlsx import SheetTable, Workbook
 
-__all__ = ["RawBatch", "RawTable", "is_workbook", "open_table", "require_file"]
+__all__ = [
+    "RawBatch",
+    "RawTable",
+    "is_delimited",
+    "is_workbook",
+    "open_table",
+    "require_file",
+]
 
 DELIMITED = {".csv", ".tsv", ".txt", ".tab", ""}
 VECTOR = {".geojson", ".json", ".gpkg", ".shp", ".fgb"}
@@ -96,6 +103,11 @@ def open_table(
 def is_workbook(path: Path) -> bool:
     """Tell whether a file is a workbook with sheets, by its name."""
     return path.suffix.lower() in SHEETS
+
+
+def is_delimited(table: RawTable) -> bool:
+    """Tell whether a table is delimited text, read as it stands."""
+    return isinstance(table, _DelimitedTable)
 
 
 def require_file(path: Path) -> None:

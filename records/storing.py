@@ -16,16 +16,16 @@ import json
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
 
-from records.content import compute_content_hash, compute_content_hashes, compute_record_id
+from records.content import compute_content_hash
 from records.engines import insert_columns
 from records.fields import Kind, split_list
 from records.lookup import find_recorded, in_parts
+from records.preparing import Digests
 from records.references import References
 from records.schema import AUDIT, RECORDS, list_content_columns
 
@@ -44,19 +44,31 @@ class _Row:
     values: Values
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Batch:
-    """Rows of the file column by column: a row is put together only where one is needed."""
+    """Typed rows of the file: plain values are made only of those that need them."""
 
+    frame: pd.DataFrame  # source, key and fields, in the order of the table
+    row_numbers: list[int]
     record_ids: list[str]
     hashes: list[str]
-    row_numbers: list[int]
-    columns: list[list[Any]]
     is_told_apart: list[bool]  # time and place are known: equal content means one event
+    _columns: list[list[Any]] | None = None
 
     def row(self, at: int) -> _Row:
-        values = tuple(column[at] for column in self.columns)
+        if self._columns is None:
+            self._columns = [to_plain(self.frame[name]) for name in self.frame.columns]
+        values = tuple(column[at] for column in self._columns)
         return _Row(self.record_ids[at], self.hashes[at], self.row_numbers[at], values)
+
+    def pick(self, places: list[int]) -> dict[str, list[Any]]:
+        """Return the columns of some rows, by name."""
+        rows = self.frame.take(places)
+        columns = {name: to_plain(rows[name]) for name in rows.columns}
+        columns["record_id"] = [self.record_ids[at] for at in places]
+        columns["content_hash"] = [self.hashes[at] for at in places]
+        columns["row_number"] = [self.row_numbers[at] for at in places]
+        return columns
 
 
 @dataclass(slots=True)
@@ -96,7 +108,7 @@ class Storing:
         """Source, key and fields, in this order."""
         return [one.name for one in list_content_columns(self.kind)]
 
-    def store(self, frame: pd.DataFrame, row_numbers: list[int]) -> None:
+    def store(self, frame: pd.DataFrame, row_numbers: list[int], digests: Digests) -> None:
         """Write accepted rows.
 
         Parameters
@@ -105,10 +117,12 @@ class Storing:
             Columns `source`, key and fields, as `standardise_batch` returns them.
         row_numbers
             Line of each row in its file.
+        digests
+            Of the rows, by `records.preparing.compute_digests`.
         """
         self._references.take(frame, row_numbers)
         self._leave_indexes_for_later(len(frame))
-        rows = self._make_batch(frame, row_numbers)
+        rows = self._make_batch(frame, row_numbers, digests)
         recorded = self._find_recorded(rows.record_ids)
         twins = self._find_twins(rows)
         new: dict[str, int] = {}  # record → its place in the batch
@@ -165,20 +179,12 @@ class Storing:
                 index.drop(self.connection)
             self._is_unindexed = True
 
-    def _make_batch(self, frame: pd.DataFrame, row_numbers: list[int]) -> _Batch:
-        source, key, *_ = names = self._columns
-        kind, area, by_source = self.kind.name, self.area, self.kind.key_is_per_source
-        sources = frame[source].tolist() if by_source else [""] * len(frame)
-        record_ids = [
-            compute_record_id(kind, area, one, two)
-            for one, two in zip(sources, frame[key].tolist(), strict=True)
-        ]
-        hashes = compute_content_hashes(frame[[name for name in names if name != key]])
-        columns = [to_plain(frame[name]) for name in names]
+    def _make_batch(self, frame: pd.DataFrame, row_numbers: list[int], digests: Digests) -> _Batch:
         is_told_apart = [False] * len(frame)
-        if kind == "crash":
+        if self.kind.name == "crash":
             is_told_apart = (frame["has_time"] & frame["lon"].notna()).tolist()
-        return _Batch(record_ids, hashes, row_numbers, columns, is_told_apart)
+        ordered = frame[self._columns]
+        return _Batch(ordered, row_numbers, digests.record_ids, digests.hashes, is_told_apart)
 
     def _find_recorded(self, record_ids: list[str]) -> dict[str, str]:
         """Return the content digests of those recorded by an earlier import."""
@@ -226,15 +232,7 @@ class Storing:
     def _insert(self, rows: _Batch, new: dict[str, int]) -> None:
         if not new:
             return
-        # near to near in the index; twice the first, for one place alone is not a tuple
-        places = [new[record_id] for record_id in sorted(new)]
-        pick = itemgetter(*places, places[0])
-        columns = {
-            **dict(zip(self._columns, rows.columns, strict=True)),
-            "record_id": rows.record_ids,
-            "content_hash": rows.hashes,
-            "row_number": rows.row_numbers,
-        }
+        payload = rows.pick([new[record_id] for record_id in sorted(new)])  # near in the index
         same = {
             "area": self.area,
             "first_import_id": self.import_id,
@@ -242,7 +240,6 @@ class Storing:
             "import_id": self.import_id,
             "recorded_at": self.now,
         }
-        payload = {name: list(pick(column)[:-1]) for name, column in columns.items()}
         payload |= {name: [value] * len(new) for name, value in same.items()}
         insert_columns(self.connection, self._table, payload)
 

@@ -21,10 +21,12 @@ N_KILLS = int(os.environ.get("SAFECOMMUTE_KILLS", "2"))
 N_ROWS = 20_000 if N_KILLS > 2 else 8_000
 IMPORTER = """
 import sys
+from records import preparing
 from records.database import Database
 from records.intake import import_file
 
-url, path = sys.argv[1:]
+url, path, ahead_bytes = sys.argv[1:]
+preparing.AHEAD_BYTES = int(ahead_bytes)
 print("begins", flush=True)
 with Database(url) as database:
     import_file(database, "crash", path, area="a")
@@ -51,9 +53,11 @@ def read_all(database):
     return frame.drop(columns=["import_id"]).to_csv(index=False)
 
 
-def run_importer(root, url, path):
+def run_importer(root, url, path, *, is_ahead):
+    """Import in a process of its own, which reads in yet another one when `is_ahead`."""
+    ahead_bytes = "0" if is_ahead else "1000000000"
     return subprocess.Popen(
-        [sys.executable, "-c", IMPORTER, url, str(path)],
+        [sys.executable, "-c", IMPORTER, url, str(path), ahead_bytes],
         cwd=root,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -76,7 +80,7 @@ def test_killed_at_any_moment_and_done_again_is_as_undisturbed(root, tmp_path, d
     with Database(database_url) as database:
         import_file(database, "crash", before, area="a")
         untouched = database.compute_digest("a")
-    whole = run_importer(root, f"sqlite:///{tmp_path / 'timing.sqlite'}", path)
+    whole = run_importer(root, f"sqlite:///{tmp_path / 'timing.sqlite'}", path, is_ahead=False)
     whole.stdout.readline()
     begun = time.monotonic()
     assert whole.communicate(timeout=300)[0] == "done\n"
@@ -85,8 +89,8 @@ def test_killed_at_any_moment_and_done_again_is_as_undisturbed(root, tmp_path, d
 
     rng = np.random.default_rng(7)
     n_interrupted = 0
-    for _ in range(N_KILLS):
-        importer = run_importer(root, database_url, path)
+    for kill in range(N_KILLS):
+        importer = run_importer(root, database_url, path, is_ahead=kill % 2 == 1)
         importer.stdout.readline()
         time.sleep(rng.uniform(0, 1.1 * lasts))
         importer.send_signal(signal.SIGKILL)
