@@ -44,7 +44,8 @@ h2, h3 { font-size: 1.2rem !important; padding: .4rem 0 !important; }
 .sc-card span { display: block; font-size: .88rem; color: #4a5563; line-height: 1.3; }
 .sc-card .sc-label { color: #1b2430; }
 [data-testid="stButtonGroup"] [role="group"],
-[data-testid="stButtonGroup"] [role="radiogroup"] { flex-wrap: wrap !important; }
+[data-testid="stButtonGroup"] [role="radiogroup"],
+[data-testid="stButtonGroup"] [role="toolbar"] { flex-wrap: wrap !important; }
 @media (max-width: 640px) {
   .block-container { padding-left: 1rem; padding-right: 1rem; }
   h1 { font-size: 1.5rem !important; }
