@@ -1,0 +1,400 @@
+"""Who passes where, when and in which light: from routes and trips to flows on segments.
+
+One gate is worked through at a time: memory follows the roads that lead to one gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from core.errors import InputError, NetworkError, TableError
+from core.units import M_PER_KM
+from core.vocabulary import Direction
+from geo.flow_loops import Clock, Riders, Roads, Steps, add_flows, number_places
+from geo.routing import Routes
+
+__all__ = ["BOTH_WAYS", "GateFlows", "Leg", "RoadSites", "find_unrouted", "iterate_flows"]
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+BOTH_WAYS: Final = (Direction.TO_WORK.value, Direction.FROM_WORK.value)
+CONSERVED: Final = 1e-9  # relative
+KMH_PER_MS: Final = 3.6
+TRIP_COLUMNS: Final = ("origin", "gate", "mode", "shift", "start_min", "end_min", "workers")
+GROUP_COLUMNS: Final = ["mode", "shift", "start_min", "end_min"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """Trips and the routes they take, for one kind of vehicle.
+
+    Attributes
+    ----------
+    routes
+        Listed from origin to gate. Routes for the way home alone come from the reversed
+        graph and are listed in the same way, from the home end to the gate's end.
+    trips
+        One row an origin, gate, mode and shift: `origin`, `gate` (rows, as in the routes),
+        `mode`, `shift`, `start_min`, `end_min` (minutes after midnight, missing where the
+        shift is not known), `workers` (a day, need not be whole).
+    directions
+        For which ways the routes serve: by default the way home is taken to be the way to
+        work, driven back.
+    segment_speed_kmh
+        Usual speed on each segment, shape (n_segments,); it says how a route's time is
+        spread along it. None: evenly by length.
+    """
+
+    routes: Routes
+    trips: pd.DataFrame
+    directions: tuple[str, ...] = BOTH_WAYS
+    segment_speed_kmh: FloatArray | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoadSites:
+    """How many segments there are, and the intersections at their ends (-1: none)."""
+
+    n_segments: int
+    n_intersections: int
+    intersection_u: IntArray  # (n_segments,)
+    intersection_v: IntArray
+
+    @classmethod
+    def from_segments(cls, segments: pd.DataFrame, *, n_intersections: int) -> RoadSites:
+        """Take them from a network's segments, whose row number is their `segment_id`."""
+        ends = [
+            np.asarray(segments[name].astype("Int64").fillna(-1), dtype=np.int64)
+            for name in ("intersection_u", "intersection_v")
+        ]
+        return cls(
+            n_segments=len(segments),
+            n_intersections=n_intersections,
+            intersection_u=ends[0],
+            intersection_v=ends[1],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFlows:
+    """Flows of one leg and gate on an average working day.
+
+    Attributes
+    ----------
+    gate
+        Row of the gate.
+    groups
+        One row a group of workers: `mode`, `shift`, `start_min`, `end_min`, `direction`,
+        `is_light_known`, `workers` (a day), `worker_km` (a day).
+    segment_id, intersection_id
+        Places that at least one route passes, shapes (n_s,) and (n_i,).
+    workers, worker_km, worker_km_dark
+        On each segment by group, shape (n_s, n_groups); dark is 0 where not known.
+    crossing, crossing_dark
+        Workers through each intersection by group, and those of them in the dark, shape
+        (n_i, n_groups). Where a route starts or ends is no crossing.
+    worker_km_by_hour
+        By group and hour of passing, the last column where it is not known, shape
+        (n_groups, 25).
+    """
+
+    gate: int
+    groups: pd.DataFrame
+    segment_id: IntArray
+    workers: FloatArray
+    worker_km: FloatArray
+    worker_km_dark: FloatArray
+    intersection_id: IntArray
+    crossing: FloatArray
+    crossing_dark: FloatArray
+    worker_km_by_hour: FloatArray
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a segment and group that passes it.
+
+        Columns `segment_id`, `gate`, `mode`, `shift`, `direction`, `workers_per_day`,
+        `worker_km_per_day`, `dark_share` (missing where the shift is not known).
+        """
+        row, column = np.nonzero(self.workers)
+        km = self.worker_km[row, column]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            dark_share = np.where(
+                self.groups["is_light_known"].to_numpy()[column],
+                self.worker_km_dark[row, column] / km,
+                np.nan,
+            )
+        of_group = {
+            name: self.groups[name].to_numpy()[column] for name in ("mode", "shift", "direction")
+        }
+        return pd.DataFrame(
+            {
+                "segment_id": self.segment_id[row],
+                "gate": self.gate,
+                **of_group,
+                "workers_per_day": self.workers[row, column],
+                "worker_km_per_day": km,
+                "dark_share": dark_share,
+            }
+        )
+
+
+def iterate_flows(
+    legs: Sequence[Leg],
+    sites: RoadSites,
+    *,
+    dark_share: FloatArray,
+    margin_min: float = 10.0,
+) -> Iterator[GateFlows]:
+    """Put the workers of every trip onto the segments of their routes, gate by gate.
+
+    Parameters
+    ----------
+    legs
+        Trips with their routes, one leg a kind of vehicle (and one a direction where the
+        way home was routed by itself).
+    sites
+        The network's segments and intersections.
+    dark_share
+        Share of days on which each minute of the clock is dark, at each gate, shape
+        (n_gates, 1440), as `geo.daylight.compute_dark_share` gives it; or (1440,) for all.
+    margin_min
+        Workers arrive this long before their shift and leave this long after it [min].
+
+    Yields
+    ------
+    flows
+        One for each leg and gate that has trips with a route; trips without one are those
+        of `find_unrouted`.
+
+    Raises
+    ------
+    TableError
+        If a column of the trips is missing.
+    InputError
+        If workers or shift times are not numbers that make sense, shapes differ, or a
+        route names a segment that is not there.
+    NetworkError
+        If worker-km on segments and along routes differ by more than 1e-9 of them.
+
+    Notes
+    -----
+    Time of passing a step: to work, the shift's start less the margin and the time from
+    the middle of the step to the gate; home, the shift's end plus the margin and the same
+    time. A route's alternatives take workers by their shares. The straight ways between
+    origin, road and gate are no part of the distance or time.
+    """
+    share = np.atleast_2d(np.asarray(dark_share, dtype=np.float64))
+    _require_sites(sites)
+    scratch = (
+        np.full(sites.n_segments, -1, dtype=np.int64),
+        np.full(sites.n_intersections, -1, dtype=np.int64),
+    )
+    for leg in legs:
+        _require_leg(leg, sites)
+        steps = Steps(
+            leg.routes.step_offset,
+            leg.routes.step_segment_id,
+            leg.routes.step_length_m,
+            leg.routes.step_is_forward,
+        )
+        roads = Roads(_find_pace(leg, sites), sites.intersection_u, sites.intersection_v)
+        of_gate = leg.trips[leg.trips["workers"] > 0].groupby("gate", sort=True)
+        routes_of_gate = leg.routes.routes.groupby("gate", sort=False).indices
+        for gate, trips in of_gate:
+            rows = routes_of_gate.get(gate)
+            if rows is None:
+                continue
+            of_this = share[0] if len(share) == 1 else share[int(trips["gate"].iloc[0])]
+            light = np.ascontiguousarray(of_this)
+            own = replace(leg, trips=trips)
+            flows = _flow_to_gate(own, np.asarray(rows), (steps, roads), light, margin_min, scratch)
+            if flows is not None:
+                yield flows
+
+
+def find_unrouted(leg: Leg) -> pd.DataFrame:
+    """Return the trips of a leg that have no route, with the reason: none is dropped unsaid.
+
+    Columns of the trips and `reason`.
+    """
+    key = ["origin", "gate"]
+    routed = leg.routes.routes[key].drop_duplicates().assign(is_routed=True)
+    joined = leg.trips.merge(routed, on=key, how="left")
+    lost = joined[joined["is_routed"].isna() & (joined["workers"] > 0)].drop(columns="is_routed")
+    reasons = leg.routes.unreachable
+    anywhere = reasons[reasons["gate"].isna()].drop_duplicates("origin")
+    exact = reasons[reasons["gate"].notna()].drop_duplicates(key)
+    by_pair = lost.merge(exact.astype(dict.fromkeys(key, "int64")), on=key, how="left")
+    by_origin = lost["origin"].map(anywhere.set_index("origin")["reason"])
+    reason = by_pair["reason"].set_axis(lost.index).fillna(by_origin)
+    return lost.assign(reason=reason.fillna("no route was asked for")).reset_index(drop=True)
+
+
+def _flow_to_gate(
+    leg: Leg,
+    rows: IntArray,
+    network: tuple[Steps, Roads],
+    light: FloatArray,
+    margin_min: float,
+    scratch: tuple[IntArray, IntArray],
+) -> GateFlows | None:
+    """Add up the flows of one gate; None where none of its trips has a route."""
+    steps, roads = network
+    groups, riders, expected_km = _match_riders(leg, rows)
+    if riders.route.size == 0:
+        return None
+    segment_id, intersection_id = number_places(steps, roads, riders.route, *scratch)
+    clock = _set_clock(groups, light, margin_min)
+    sizes = (segment_id.size, intersection_id.size, len(groups) // len(leg.directions))
+    sums = add_flows((steps, roads, riders, clock), sizes, scratch)
+    scratch[0][segment_id] = -1
+    scratch[1][intersection_id] = -1
+    workers, km, km_dark, crossing, crossing_dark, by_hour = sums
+    found_km = km.sum(axis=0)
+    gate = int(leg.trips["gate"].iloc[0])
+    _require_conserved(gate, groups, found_km, expected_km)
+    return GateFlows(
+        gate=gate,
+        groups=groups.assign(worker_km=found_km),
+        segment_id=segment_id,
+        workers=workers,
+        worker_km=km,
+        worker_km_dark=km_dark,
+        intersection_id=intersection_id,
+        crossing=crossing,
+        crossing_dark=crossing_dark,
+        worker_km_by_hour=by_hour,
+    )
+
+
+def _match_riders(leg: Leg, rows: IntArray) -> tuple[pd.DataFrame, Riders, FloatArray]:
+    """Give each route of a gate its riders by group, both directions side by side."""
+    table = leg.routes.routes.iloc[rows]
+    group_of_trip, names = _number_groups(leg.trips)
+    n_names, n_ways = len(names), len(leg.directions)
+    trips = pd.DataFrame(
+        {
+            "origin": leg.trips["origin"].to_numpy(),
+            "group": group_of_trip,
+            "workers": leg.trips["workers"].to_numpy(dtype=np.float64),
+        }
+    )
+    routes = pd.DataFrame(
+        {
+            "origin": table["origin"].to_numpy(),
+            "row": rows,
+            "share": table["share"].to_numpy(dtype=np.float64),
+            "time_s": table["time_s"].to_numpy(dtype=np.float64),
+            "length_m": table["length_m"].to_numpy(dtype=np.float64),
+        }
+    )
+    both = routes.merge(trips, on="origin", how="inner").sort_values(["row", "group"])
+    on_route = both["workers"].to_numpy() * both["share"].to_numpy()
+    km = on_route * both["length_m"].to_numpy() / M_PER_KM
+    group = both["group"].to_numpy(dtype=np.int64)
+    used = both.drop_duplicates("row")
+    first = np.append(np.flatnonzero(~both["row"].duplicated().to_numpy()), len(both))
+    riders = Riders(
+        route=used["row"].to_numpy(dtype=np.int64),
+        time_s=used["time_s"].to_numpy(),
+        first=first.astype(np.int64),
+        group=group,
+        workers=on_route,
+    )
+    per_name = np.bincount(group, on_route, minlength=n_names)
+    groups = pd.concat([names.assign(direction=way) for way in leg.directions], ignore_index=True)
+    groups["is_light_known"] = _find_anchor(groups).notna()
+    groups["workers"] = np.tile(per_name, n_ways)
+    return groups, riders, np.tile(np.bincount(group, km, minlength=n_names), n_ways)
+
+
+def _number_groups(trips: pd.DataFrame) -> tuple[IntArray, pd.DataFrame]:
+    grouped = trips.groupby(GROUP_COLUMNS, sort=True, dropna=False)
+    names = grouped.size().reset_index()[GROUP_COLUMNS]
+    return np.asarray(grouped.ngroup(), dtype=np.int64), names
+
+
+def _find_anchor(groups: pd.DataFrame) -> pd.Series[float]:
+    is_home = groups["direction"] == Direction.FROM_WORK.value
+    return groups["start_min"].astype("float64").mask(is_home, groups["end_min"].astype("float64"))
+
+
+def _set_clock(groups: pd.DataFrame, light: FloatArray, margin_min: float) -> Clock:
+    sign = np.where(groups["direction"] == Direction.FROM_WORK.value, 1.0, -1.0)
+    anchor = _find_anchor(groups).to_numpy(dtype=np.float64) + sign * margin_min
+    return Clock(anchor_min=anchor, sign=sign, dark_share=light)
+
+
+def _find_pace(leg: Leg, sites: RoadSites) -> FloatArray:
+    """Return seconds a metre on each segment; routes scale it to their own time."""
+    if leg.segment_speed_kmh is None:
+        return np.ones(sites.n_segments)
+    speed = np.asarray(leg.segment_speed_kmh, dtype=np.float64)
+    usual = np.nanmedian(speed) if np.isfinite(speed).any() else 1.0
+    return KMH_PER_MS / np.where(np.isfinite(speed) & (speed > 0), speed, usual)
+
+
+def _require_sites(sites: RoadSites) -> None:
+    for name, of in (("u", sites.intersection_u), ("v", sites.intersection_v)):
+        is_there = of.shape == (sites.n_segments,)
+        if not is_there or (of.size and int(of.max()) >= sites.n_intersections):
+            message = (
+                f"sites: intersection_{name} has shape {of.shape} and goes to "
+                f"{of.max() if of.size else 'none'}, need ({sites.n_segments},) and less than "
+                f"{sites.n_intersections}; take both from one network."
+            )
+            raise InputError(message)
+
+
+def _require_leg(leg: Leg, sites: RoadSites) -> None:
+    missing = [name for name in TRIP_COLUMNS if name not in leg.trips.columns]
+    if missing:
+        raise TableError.missing_columns("trips", missing, list(map(str, leg.trips.columns)))
+    workers = leg.trips["workers"].to_numpy(dtype=np.float64)
+    is_bad = ~(np.isfinite(workers) & (workers >= 0))
+    for name in ("start_min", "end_min"):
+        minute = leg.trips[name].astype("float64").to_numpy()
+        is_bad |= (minute < 0) | (minute >= 1440)
+    if is_bad.any():
+        first = int(np.flatnonzero(is_bad)[0])
+        message = (
+            f"trips: {int(is_bad.sum())} of {len(leg.trips)} row(s) have workers below 0 or "
+            f"missing, or a shift outside 0 to 1439 minutes, first row {first}; correct them."
+        )
+        raise InputError(message)
+    unknown = set(leg.directions) - set(BOTH_WAYS)
+    if unknown:
+        message = f"directions: {sorted(unknown)} not known; use {', '.join(BOTH_WAYS)}."
+        raise InputError(message)
+    of_step = leg.routes.step_segment_id
+    if of_step.size and (int(of_step.max()) >= sites.n_segments or int(of_step.min()) < 0):
+        message = (
+            f"routes: step {int(np.argmax(of_step))} runs along segment {int(of_step.max())}, the "
+            f"network has {sites.n_segments}; route on the same network."
+        )
+        raise InputError(message)
+
+
+def _require_conserved(
+    gate: int, groups: pd.DataFrame, found_km: FloatArray, expected_km: FloatArray
+) -> None:
+    """Make sure that what is on the segments is what travels the routes."""
+    off = np.abs(found_km - expected_km)
+    is_bad = ~(off <= CONSERVED * np.maximum(np.abs(expected_km), 1e-12))
+    if is_bad.any():
+        first = int(np.flatnonzero(is_bad)[0])
+        message = (
+            f"flows to gate {gate}: {int(is_bad.sum())} of {len(groups)} group(s) are not "
+            f"conserved, first {groups['mode'].iloc[first]}: {found_km[first]:.6f} worker-km a "
+            f"day on segments, {expected_km[first]:.6f} along routes; the steps of a route do "
+            "not sum to its length."
+        )
+        raise NetworkError(message)
