@@ -25,6 +25,10 @@ from records.xlsx import SheetTable, Workbook
 __all__ = ["Job", "open_jobs"]
 
 logger = logging.getLogger(__name__)
+AS_XML = (
+    "It looks like an export of a form: if its columns are called by the texts of the questions, "
+    'export it again with "XML values and headers".'
+)
 ORDER = ("crash", "vehicle", "casualty")  # what is named comes before what names it
 
 
@@ -181,14 +185,20 @@ class _Opener:
         if is_workbook(path) and mapping.date_formats:  # its own dates are ISO 8601
             formats = tuple(dict.fromkeys([*mapping.date_formats, *ISO_FORMATS]))
             mapping = mapping.model_copy(update={"date_formats": formats})
-        plan = build_plan(
-            kind,
-            mapping,
-            table.columns,
-            table=path.name,
-            today=self.now,
-            other_names=table.other_names,
-        )
+        try:
+            plan = build_plan(
+                kind,
+                mapping,
+                table.columns,
+                table=path.name,
+                today=self.now,
+                other_names=table.other_names,
+            )
+        except TableError as error:
+            if not isinstance(table, ExportTable):
+                raise
+            message = f"{error} {AS_XML}"
+            raise TableError(message) from error
         logger.info("%s: %s, %d columns", path.name, table.description, len(table.columns))
         return Job(path, table, plan, sheet)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import openpyxl
 import pytest
 
+from core.errors import TableError
 from records.kobo import find_repeat_kind, is_export
 
 MAIN = [
@@ -163,3 +164,12 @@ def test_a_plain_table_is_no_export():
 )
 def test_what_a_repeat_group_holds(sheet, kind):
     assert find_repeat_kind(sheet) == kind
+
+
+def test_an_export_with_the_texts_of_the_questions_says_how_to_export_it(take, write):
+    path = write(
+        "What happened/Day and time of the crash,_id,_uuid\n2024-03-05T07:45:00,1,abc\n",
+        "crash.csv",
+    )
+    with pytest.raises(TableError, match="XML values and headers"):
+        take(path)
