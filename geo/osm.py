@@ -27,6 +27,7 @@ __all__ = [
     "OSM_SUFFIXES",
     "OsmRoads",
     "read_osm",
+    "require_osm_file",
     "require_road_classes",
     "type_way_tags",
 ]
@@ -101,7 +102,7 @@ def read_osm(
         If a road class is not known.
     """
     require_road_classes(road_classes)
-    _require_file(path)
+    require_osm_file(path)
     reader = _Reader()
     try:
         reader.read(path, progress)
@@ -338,7 +339,14 @@ def _build_places(rows: list[Any]) -> GeoDataFrame:
     return places
 
 
-def _require_file(path: Path) -> None:
+def require_osm_file(path: Path) -> None:
+    """Check that a path names an OpenStreetMap file that is there and not empty.
+
+    Raises
+    ------
+    DataSourceError
+        If it does not; `MissingDataError` when there is no such file.
+    """
     if not str(path).lower().endswith(OSM_SUFFIXES):
         reason = f"suffix is none of {', '.join(OSM_SUFFIXES)}"
         raise DataSourceError.unreadable(path, reason)

@@ -16,12 +16,20 @@ import requests
 
 from core.errors import DownloadError
 
-__all__ = ["BUSY_STATUS", "BusyError", "Server", "download"]
+__all__ = [
+    "BUSY_STATUS",
+    "USER_AGENT",
+    "BusyError",
+    "Server",
+    "download",
+    "read_retry_after",
+    "try_again",
+]
 
 logger = logging.getLogger(__name__)
 
 BUSY_STATUS: Final = frozenset({429, 500, 502, 503, 504})
-_USER_AGENT = "safecommute (road safety analysis)"
+USER_AGENT = "safecommute (road safety analysis)"
 _CHUNK_BYTES = 1 << 16
 
 
@@ -85,10 +93,10 @@ def download(
         finally:
             part.unlink(missing_ok=True)  # the half of an answer is of no use
 
-    return _try_again(server, ask)
+    return try_again(server, ask)
 
 
-def _try_again(server: Server, ask: Callable[[], Path]) -> Path:
+def try_again(server: Server, ask: Callable[[], Path]) -> Path:
     """Ask until there is an answer, waiting as long as the server says in between."""
     wait_s = server.first_wait_s
     for number in range(1, server.max_tries + 1):
@@ -121,12 +129,12 @@ def _receive(
         server.url,
         data=data,
         params=params,
-        headers={"User-Agent": _USER_AGENT, "Accept-Encoding": "gzip"},
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "gzip"},
         timeout=server.timeout_s,
         stream=True,
     ) as response:
         if response.status_code in BUSY_STATUS:
-            wait_s = _read_retry_after(response.headers.get("Retry-After"))
+            wait_s = read_retry_after(response.headers.get("Retry-After"))
             if wait_s is None and response.status_code == 429:
                 wait_s = _ask_status(server)
             reason = f"busy (HTTP {response.status_code})"
@@ -143,7 +151,7 @@ def _receive(
                 file.write(chunk)
 
 
-def _read_retry_after(text: str | None) -> float | None:
+def read_retry_after(text: str | None) -> float | None:
     """Read a Retry-After header: seconds, or a date."""
     if text is None:
         return None
@@ -162,7 +170,7 @@ def _ask_status(server: Server) -> float | None:
         return None
     url = server.url.replace("/interpreter", "/status")
     try:
-        text = requests.get(url, headers={"User-Agent": _USER_AGENT}, timeout=30).text
+        text = requests.get(url, headers={"User-Agent": USER_AGENT}, timeout=30).text
     except requests.RequestException:
         return None
     if re.search(r"\d+ slots? available now", text):
