@@ -6,7 +6,7 @@ One gate is worked through at a time: memory follows the roads that lead to one 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -14,9 +14,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from core.errors import InputError, NetworkError, TableError
-from core.units import M_PER_KM
 from core.vocabulary import Direction
-from geo.flow_loops import Clock, Riders, Roads, Steps, add_flows, number_places
+from geo.flow_loops import HOURS, Clock, Riders, Roads, Steps, add_flows, number_places
+from geo.rider_groups import GateRiders, match_riders, set_clock
 from geo.routing import Routes
 
 __all__ = ["BOTH_WAYS", "GateFlows", "Leg", "RoadSites", "find_unrouted", "iterate_flows"]
@@ -29,7 +29,6 @@ BOTH_WAYS: Final = (Direction.TO_WORK.value, Direction.FROM_WORK.value)
 CONSERVED: Final = 1e-9  # relative
 KMH_PER_MS: Final = 3.6
 TRIP_COLUMNS: Final = ("origin", "gate", "mode", "shift", "start_min", "end_min", "workers")
-GROUP_COLUMNS: Final = ["mode", "shift", "start_min", "end_min"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,18 +205,10 @@ def iterate_flows(
             leg.routes.step_is_forward,
         )
         roads = Roads(_find_pace(leg, sites), sites.intersection_u, sites.intersection_v)
-        of_gate = leg.trips[leg.trips["workers"] > 0].groupby("gate", sort=True)
-        routes_of_gate = leg.routes.routes.groupby("gate", sort=False).indices
-        for gate, trips in of_gate:
-            rows = routes_of_gate.get(gate)
-            if rows is None:
-                continue
-            of_this = share[0] if len(share) == 1 else share[int(trips["gate"].iloc[0])]
-            light = np.ascontiguousarray(of_this)
-            own = replace(leg, trips=trips)
-            flows = _flow_to_gate(own, np.asarray(rows), (steps, roads), light, margin_min, scratch)
-            if flows is not None:
-                yield flows
+        for of_gate in match_riders(leg.routes.routes, leg.trips, leg.directions):
+            light = share[0] if len(share) == 1 else share[of_gate.gate]
+            clock = set_clock(of_gate.groups, light, margin_min)
+            yield _flow_to_gate(of_gate, (steps, roads, of_gate.riders, clock), scratch)
 
 
 def find_unrouted(leg: Leg) -> pd.DataFrame:
@@ -239,98 +230,40 @@ def find_unrouted(leg: Leg) -> pd.DataFrame:
 
 
 def _flow_to_gate(
-    leg: Leg,
-    rows: IntArray,
-    network: tuple[Steps, Roads],
-    light: FloatArray,
-    margin_min: float,
+    of_gate: GateRiders,
+    given: tuple[Steps, Roads, Riders, Clock],
     scratch: tuple[IntArray, IntArray],
-) -> GateFlows | None:
-    """Add up the flows of one gate; None where none of its trips has a route."""
-    steps, roads = network
-    groups, riders, expected_km = _match_riders(leg, rows)
-    if riders.route.size == 0:
-        return None
+) -> GateFlows:
+    """Add up the flows of one gate."""
+    steps, roads, riders, _ = given
+    groups = of_gate.groups
+    n_ways = groups["direction"].nunique()
     segment_id, intersection_id = number_places(steps, roads, riders.route, *scratch)
-    clock = _set_clock(groups, light, margin_min)
-    sizes = (segment_id.size, intersection_id.size, len(groups) // len(leg.directions))
-    sums = add_flows((steps, roads, riders, clock), sizes, scratch)
+    sizes = (segment_id.size, intersection_id.size, len(groups) // n_ways)
+    road, cross, by_hour = add_flows(given, sizes, scratch)
     scratch[0][segment_id] = -1
     scratch[1][intersection_id] = -1
-    workers, km, km_dark, crossing, crossing_dark, by_hour = sums
+    km = np.tile(road[:, :, 1], n_ways)
     found_km = km.sum(axis=0)
-    gate = int(leg.trips["gate"].iloc[0])
-    _require_conserved(gate, groups, found_km, expected_km)
+    _require_conserved(of_gate, found_km)
     return GateFlows(
-        gate=gate,
+        gate=of_gate.gate,
         groups=groups.assign(worker_km=found_km),
         segment_id=segment_id,
-        workers=workers,
+        workers=np.tile(road[:, :, 0], n_ways),
         worker_km=km,
-        worker_km_dark=km_dark,
+        worker_km_dark=_side_by_side(road[:, :, 2:]),
         intersection_id=intersection_id,
-        crossing=crossing,
-        crossing_dark=crossing_dark,
-        worker_km_by_hour=by_hour,
+        crossing=np.tile(cross[:, :, 0], n_ways),
+        crossing_dark=_side_by_side(cross[:, :, 1:]),
+        worker_km_by_hour=by_hour.transpose(1, 0, 2).reshape(len(groups), HOURS),
     )
 
 
-def _match_riders(leg: Leg, rows: IntArray) -> tuple[pd.DataFrame, Riders, FloatArray]:
-    """Give each route of a gate its riders by group, both directions side by side."""
-    table = leg.routes.routes.iloc[rows]
-    group_of_trip, names = _number_groups(leg.trips)
-    n_names, n_ways = len(names), len(leg.directions)
-    trips = pd.DataFrame(
-        {
-            "origin": leg.trips["origin"].to_numpy(),
-            "group": group_of_trip,
-            "workers": leg.trips["workers"].to_numpy(dtype=np.float64),
-        }
-    )
-    routes = pd.DataFrame(
-        {
-            "origin": table["origin"].to_numpy(),
-            "row": rows,
-            "share": table["share"].to_numpy(dtype=np.float64),
-            "time_s": table["time_s"].to_numpy(dtype=np.float64),
-            "length_m": table["length_m"].to_numpy(dtype=np.float64),
-        }
-    )
-    both = routes.merge(trips, on="origin", how="inner").sort_values(["row", "group"])
-    on_route = both["workers"].to_numpy() * both["share"].to_numpy()
-    km = on_route * both["length_m"].to_numpy() / M_PER_KM
-    group = both["group"].to_numpy(dtype=np.int64)
-    used = both.drop_duplicates("row")
-    first = np.append(np.flatnonzero(~both["row"].duplicated().to_numpy()), len(both))
-    riders = Riders(
-        route=used["row"].to_numpy(dtype=np.int64),
-        time_s=used["time_s"].to_numpy(),
-        first=first.astype(np.int64),
-        group=group,
-        workers=on_route,
-    )
-    per_name = np.bincount(group, on_route, minlength=n_names)
-    groups = pd.concat([names.assign(direction=way) for way in leg.directions], ignore_index=True)
-    groups["is_light_known"] = _find_anchor(groups).notna()
-    groups["workers"] = np.tile(per_name, n_ways)
-    return groups, riders, np.tile(np.bincount(group, km, minlength=n_names), n_ways)
-
-
-def _number_groups(trips: pd.DataFrame) -> tuple[IntArray, pd.DataFrame]:
-    grouped = trips.groupby(GROUP_COLUMNS, sort=True, dropna=False)
-    names = grouped.size().reset_index()[GROUP_COLUMNS]
-    return np.asarray(grouped.ngroup(), dtype=np.int64), names
-
-
-def _find_anchor(groups: pd.DataFrame) -> pd.Series[float]:
-    is_home = groups["direction"] == Direction.FROM_WORK.value
-    return groups["start_min"].astype("float64").mask(is_home, groups["end_min"].astype("float64"))
-
-
-def _set_clock(groups: pd.DataFrame, light: FloatArray, margin_min: float) -> Clock:
-    sign = np.where(groups["direction"] == Direction.FROM_WORK.value, 1.0, -1.0)
-    anchor = _find_anchor(groups).to_numpy(dtype=np.float64) + sign * margin_min
-    return Clock(anchor_min=anchor, sign=sign, dark_share=light)
+def _side_by_side(sums: FloatArray) -> FloatArray:
+    """Put the directions, last in (n, n_names, n_ways), before the groups: (n, n_groups)."""
+    n, n_names, n_ways = sums.shape
+    return sums.transpose(0, 2, 1).reshape(n, n_ways * n_names)
 
 
 def _find_pace(leg: Leg, sites: RoadSites) -> FloatArray:
@@ -383,16 +316,15 @@ def _require_leg(leg: Leg, sites: RoadSites) -> None:
         raise InputError(message)
 
 
-def _require_conserved(
-    gate: int, groups: pd.DataFrame, found_km: FloatArray, expected_km: FloatArray
-) -> None:
+def _require_conserved(of_gate: GateRiders, found_km: FloatArray) -> None:
     """Make sure that what is on the segments is what travels the routes."""
+    expected_km, groups = of_gate.km_per_day, of_gate.groups
     off = np.abs(found_km - expected_km)
     is_bad = ~(off <= CONSERVED * np.maximum(np.abs(expected_km), 1e-12))
     if is_bad.any():
         first = int(np.flatnonzero(is_bad)[0])
         message = (
-            f"flows to gate {gate}: {int(is_bad.sum())} of {len(groups)} group(s) are not "
+            f"flows to gate {of_gate.gate}: {int(is_bad.sum())} of {len(groups)} group(s) are not "
             f"conserved, first {groups['mode'].iloc[first]}: {found_km[first]:.6f} worker-km a "
             f"day on segments, {expected_km[first]:.6f} along routes; the steps of a route do "
             "not sum to its length."

@@ -47,15 +47,17 @@ class Riders(NamedTuple):
 
 
 class Clock(NamedTuple):
-    """When each group is at the gate [min after midnight; NaN unknown], and when it is dark.
+    """When groups are at the gate [min after midnight; NaN unknown], and when it is dark.
 
-    Groups of one direction stand before those of the next, in the same order; the sign is
-    -1 for those on their way to the gate.
+    Groups of one direction stand before those of the next, in the same order; many share one
+    time. The sign is -1 on the way to the gate. Whole days are added to the times, so that
+    one before midnight does not become negative.
     """
 
-    anchor_min: FloatArray
+    at_gate_min: FloatArray  # (n_times,)
     sign: FloatArray
-    dark_share: FloatArray
+    time_of_group: IntArray  # (n_groups,)
+    dark_share: FloatArray  # (1440,)
 
 
 @compiled
@@ -100,24 +102,26 @@ def add_flows(
     given: tuple[Steps, Roads, Riders, Clock],
     sizes: tuple[int, int, int],
     numbers: tuple[IntArray, IntArray],
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Add workers, worker-km and what of them is dark up, by place and group.
 
     Routes are walked from the gate back to the origin, so the time to the gate is known at
     every step. `sizes` are the segments, the intersections and the groups of one direction.
-    Returned: workers, worker-km, worker-km in the dark (n_segments, n_groups); crossing and
-    crossing in the dark (n_intersections, n_groups); worker-km by hour (n_groups, 25).
+    Returned, the groups of one direction in the second place: on segments workers, worker-km
+    and, for each direction, worker-km in the dark; at intersections workers and, for each
+    direction, workers in the dark; worker-km by direction and hour.
     """
     steps, roads, riders, clock = given
     of_segment, of_intersection = numbers
-    n_groups = clock.anchor_min.size
-    n_names = sizes[2]  # groups of one direction
-    workers = np.zeros((sizes[0], n_groups))
-    km = np.zeros((sizes[0], n_groups))
-    km_dark = np.zeros((sizes[0], n_groups))
-    crossing = np.zeros((sizes[1], n_groups))
-    crossing_dark = np.zeros((sizes[1], n_groups))
-    by_hour = np.zeros((n_groups, HOURS))
+    n_names = sizes[2]
+    n_ways = clock.time_of_group.size // n_names
+    n_times = clock.at_gate_min.size
+    road = np.zeros((sizes[0], n_names, 2 + n_ways))
+    cross = np.zeros((sizes[1], n_names, 1 + n_ways))
+    by_hour = np.zeros((n_names, n_ways, HOURS))
+    hour = np.full(n_times, HOURS - 1)
+    dark = np.zeros(n_times)
+    dark_at_entry = np.zeros(n_times)
     for i in range(riders.route.size):
         begin = steps.offset[riders.route[i]]
         end = steps.offset[riders.route[i] + 1]
@@ -140,30 +144,29 @@ def add_flows(
                     entry = roads.intersection_u[segment]
                 else:
                     entry = roads.intersection_v[segment]
-            is_new = entry >= 0 and entry != last
+            number = of_intersection[entry] if entry >= 0 and entry != last else -1
             last = entry
+            for time in range(n_times):
+                at_gate = clock.at_gate_min[time]
+                if not np.isnan(at_gate):
+                    minute = int(at_gate + clock.sign[time] * middle) % MINUTES_PER_DAY
+                    hour[time] = minute // 60
+                    dark[time] = clock.dark_share[minute]
+                    minute = int(at_gate + clock.sign[time] * to_gate) % MINUTES_PER_DAY
+                    dark_at_entry[time] = clock.dark_share[minute]
             for rider in range(riders.first[i], riders.first[i + 1]):
+                name = riders.group[rider]
                 amount = riders.workers[rider]
                 amount_km = amount * length_km
-                for g in range(riders.group[rider], n_groups, n_names):
-                    workers[row, g] += amount
-                    km[row, g] += amount_km
-                    if np.isnan(clock.anchor_min[g]):
-                        by_hour[g, HOURS - 1] += amount_km
-                        if is_new:
-                            crossing[of_intersection[entry], g] += amount
-                        continue
-                    minute = int(
-                        np.floor(clock.anchor_min[g] + clock.sign[g] * middle) % MINUTES_PER_DAY
-                    )
-                    by_hour[g, minute // 60] += amount_km
-                    km_dark[row, g] += amount_km * clock.dark_share[minute]
-                    if is_new:
-                        number = of_intersection[entry]
-                        crossing[number, g] += amount
-                        minute = int(
-                            np.floor(clock.anchor_min[g] + clock.sign[g] * to_gate)
-                            % MINUTES_PER_DAY
-                        )
-                        crossing_dark[number, g] += amount * clock.dark_share[minute]
-    return workers, km, km_dark, crossing, crossing_dark, by_hour
+                road[row, name, 0] += amount
+                road[row, name, 1] += amount_km
+                for way in range(n_ways):
+                    time = clock.time_of_group[way * n_names + name]
+                    road[row, name, 2 + way] += amount_km * dark[time]
+                    by_hour[name, way, hour[time]] += amount_km
+                if number >= 0:
+                    cross[number, name, 0] += amount
+                    for way in range(n_ways):
+                        time = clock.time_of_group[way * n_names + name]
+                        cross[number, name, 1 + way] += amount * dark_at_entry[time]
+    return road, cross, by_hour

@@ -213,12 +213,11 @@ def test_trips_that_make_no_sense_are_refused(line, one_route, change, error, sa
 def test_wrong_columns_directions_modes_and_networks_are_refused(line, one_route):
     trips = make_trips([(7, 0, "bus", *DAY_SHIFT, 40.0)])
     share = {"dark_share": DARK_UNTIL_SIX}
+    leg = Leg(routes=one_route, trips=trips.drop(columns="shift"))
     with pytest.raises(TableError, match="shift"):
-        list(
-            iterate_flows([Leg(routes=one_route, trips=trips.drop(columns="shift"))], line, **share)
-        )
+        list(iterate_flows([leg], line, **share))
+    leg = Leg(routes=one_route, trips=trips, directions=("sideways",))
     with pytest.raises(InputError, match="sideways"):
-        leg = Leg(routes=one_route, trips=trips, directions=("sideways",))
         list(iterate_flows([leg], line, **share))
     small = RoadSites(
         n_segments=2,
@@ -288,7 +287,7 @@ def worlds(draw):
 
 
 @given(worlds())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_flows_equal_a_plain_walk_and_are_conserved(world):
     n_segments, routes, trips, dark = world
     none = np.full(n_segments, -1)
