@@ -75,6 +75,15 @@ class Settings(BaseModel):
         gt=0,
         description="A longer significant stretch is split at its weakest places [m].",
     )
+    grade_smoothing_m: float = Field(
+        100.0, gt=0, description="A road's grade is taken between places this far apart [m]."
+    )
+    around_distance_m: float = Field(
+        1000.0, gt=0, description="People and night light are means within this distance [m]."
+    )
+    roadside_distance_m: float = Field(
+        30.0, gt=0, description="A building or shop farther from every road is along none [m]."
+    )
     epdo_weights: dict[str, float] = Field(
         {"fatal": 542.0, "serious": 29.0, "slight": 11.0, "damage_only": 1.0},
         description="Weight of a crash in the equivalent-property-damage-only (EPDO) score.",

@@ -20,11 +20,19 @@ from geo.linear import flatten_lines
 from geo.osm_features import COUNTED_KINDS, NEARBY_KINDS, OsmFeatures
 from geo.piece_index import build_piece_index, find_nearest_two
 
-__all__ = ["LEAST_PER_1000_KM", "NEARBY_M", "find_near", "measure_roadside", "say_what_is_mapped"]
+__all__ = [
+    "LEAST_PER_1000_KM",
+    "NEARBY_M",
+    "find_near",
+    "keep_features_near",
+    "measure_roadside",
+    "say_what_is_mapped",
+]
 
 FloatArray = NDArray[np.float64]
 
 NEARBY_M: Final = 200.0  # is in the columns' names
+MARGIN_DEG = 0.01  # about 1 km around the roads
 LINES_AT_ONCE = 100_000
 # A file with fewer than this per 1,000 km of its roads was not mapped for this kind, or had it
 # filtered out; then nothing can be said of any road.
@@ -98,6 +106,29 @@ def measure_roadside(
         columns[f"has_{kind}_within_200m"] = near
     table = pd.DataFrame(columns, index=segments.index)
     return table.astype({f"has_{kind}_within_200m": "str" for kind in NEARBY_KINDS})
+
+
+def keep_features_near(features: OsmFeatures, segments: gpd.GeoDataFrame) -> OsmFeatures:
+    """Return the features within about a kilometre of the box around the segments.
+
+    A file may hold a country, of which an area is a part; what is mapped elsewhere says
+    nothing of it.
+    """
+    to_wgs84 = Transformer.from_crs(segments.crs, WGS84, always_xy=True)
+    west, south, east, north = to_wgs84.transform_bounds(*segments.total_bounds)
+    low, high = np.array([west, south]) - MARGIN_DEG, np.array([east, north]) + MARGIN_DEG
+    box = shapely.box(*low, *high)
+    return OsmFeatures(
+        counted={
+            kind: xy[((xy >= low) & (xy <= high)).all(axis=1)]
+            for kind, xy in features.counted.items()
+        },
+        nearby={
+            kind: shapes[shapely.intersects(shapes, box)]
+            for kind, shapes in features.nearby.items()
+        },
+        n_ways_skipped=features.n_ways_skipped,
+    )
 
 
 def say_what_is_mapped(features: OsmFeatures, network_km: float) -> Mapping[str, bool]:

@@ -59,15 +59,19 @@ def sum_nearby(
     code = cell[:, 1] * n_columns + cell[:, 0]
     order = np.argsort(code, kind="stable")
     used, start = np.unique(code[order], return_index=True)
-    return _sum_cells(
+    known = np.nan_to_num(centres, posinf=0.0, neginf=0.0)
+    near = np.lexsort(np.floor_divide(known - low, cell_m).T)  # neighbours find warm memory
+    sums = np.empty((len(centres), weights.shape[1]))
+    sums[near] = _sum_cells(
         np.ascontiguousarray(xy[order]),
         np.ascontiguousarray(weights[order], dtype=np.float64),
         used,
         np.append(start, len(order)).astype(np.int64),
-        np.ascontiguousarray(centres, dtype=np.float64),
+        np.ascontiguousarray(centres[near], dtype=np.float64),
         (float(low[0]), float(low[1]), float(cell_m), float(radius_m)),
         (n_columns, int(cell[:, 1].max()) + 1),
     )
+    return sums
 
 
 def measure_junction_density(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from core.progress import Progress, no_progress
 from core.provenance import compute_file_sha256, utc_now_text
 from core.settings import Settings
 from geo.boundaries import assign_areas, read_boundary
+from geo.manifests import RASTER_ROLES
 from geo.network import (
     Network,
     build_network_from_lines,
@@ -20,13 +22,26 @@ from geo.network import (
     write_network,
 )
 from geo.osm_header import read_generator
+from pipeline.raster_sources import (
+    check_raster,
+    find_other_population,
+    require_one_population,
+)
 from pipeline.runs import list_areas
 from pipeline.steps import StepFolder, keep_step
 from pipeline.workspace import Workspace, appearing_whole, read_json, require_key, write_json
 
-__all__ = ["Area", "AreaSources", "add_area", "build_area_network", "find_bounds", "load_area"]
+__all__ = [
+    "Area",
+    "AreaSources",
+    "add_area",
+    "add_raster",
+    "build_area_network",
+    "find_bounds",
+    "load_area",
+]
 
-NETWORK_VERSION = 2  # raise it when the same source gives another network
+NETWORK_VERSION = 3  # raise it when the same source gives another network
 SAMPLE_GENERATOR = "safecommute synthetic sample"
 
 
@@ -39,6 +54,7 @@ class AreaSources:
     boundary: Path | None = None
     provinces: Path | None = None
     districts: Path | None = None
+    rasters: Mapping[str, Path] = field(default_factory=dict)  # by `geo.manifests.RASTER_ROLES`
 
     def by_role(self) -> dict[str, Path]:
         """Return the files that were given, by what they are for."""
@@ -47,6 +63,7 @@ class AreaSources:
             "boundary": self.boundary,
             "provinces": self.provinces,
             "districts": self.districts,
+            **self.rasters,
         }
         return {role: path for role, path in files.items() if path is not None}
 
@@ -113,17 +130,13 @@ def add_area(
         If a file cannot be read, holds no roads, or the boundary misses them.
     """
     require_key(key)
+    require_one_population(sources.rasters)
     given = sources.by_role()
     sha256 = {role: checksum_of(path) for role, path in given.items()}
     with workspace.locked(key):
         if (workspace.area_folder(key) / "area.json").is_file():
             area = load_area(workspace, key)
-            if area.sha256 != sha256:
-                message = (
-                    f"area {key!r}: is there already, from {area.original['roads']}; "
-                    "choose another key for other sources."
-                )
-                raise ConfigError(message)
+            require_same_sources(area, sha256)
             step = build_area_network(workspace, area, settings=settings, progress=progress)
             return area, read_network(step.path).summary
         is_sample = sources.kind == "osm" and SAMPLE_GENERATOR in read_generator(sources.roads)
@@ -140,8 +153,89 @@ def add_area(
         step = build_area_network(
             workspace, area, settings=settings, given=given, progress=progress
         )
+        summary = read_network(step.path).summary
+        for role, path in sources.rasters.items():
+            check_raster(path, role, summary["bounds_wgs84"])
         keep_sources(workspace, area, given)
-        return area, read_network(step.path).summary
+        return area, summary
+
+
+def require_same_sources(area: Area, sha256: Mapping[str, str]) -> None:
+    """Refuse to take other sources into an area that is there already."""
+    if select_roads(area.sha256) != select_roads(sha256):
+        message = (
+            f"area {area.key!r}: is there already, from {area.original['roads']}; "
+            "choose another key for other sources."
+        )
+        raise ConfigError(message)
+    for role in RASTER_ROLES:
+        if role in sha256 and sha256[role] != area.sha256.get(role):
+            message = (
+                f"area {area.key!r}: is there already, with another {role} raster or none; "
+                f"use `safecommute area raster {area.key} {role} FILE.tif`."
+            )
+            raise ConfigError(message)
+
+
+def select_roads(by_role: Mapping[str, str]) -> dict[str, str]:
+    """Return only what the network depends on: all roles but those of rasters."""
+    return {role: value for role, value in by_role.items() if role not in RASTER_ROLES}
+
+
+def add_raster(workspace: Workspace, key: str, role: str, path: Path) -> Area:
+    """Take a raster into an area; one of the same role is replaced, finished runs are not.
+
+    Parameters
+    ----------
+    workspace, key
+        Which area.
+    role
+        What it holds, a key of `geo.manifests.RASTER_ROLES`.
+    path
+        A GeoTIFF; it is copied.
+
+    Raises
+    ------
+    VocabularyError
+        If there is no such role.
+    MissingDataError
+        If there is no such area or file, or the area's roads were not built yet.
+    DataSourceError, CrsError, GeometryError
+        If the file is no raster of values, or covers none of the area's roads.
+    """
+    with workspace.locked(key):
+        area = load_area(workspace, key)
+        bounds = find_bounds(workspace, key)
+        if bounds is None:
+            message = f"area {key!r}: its roads were not built yet; add the area again."
+            raise MissingDataError(message)
+        check_raster(path, role, bounds)
+        digest = checksum_of(path)
+        # a name of its own, so that area.json always names the file that its checksum is of
+        name = f"source/{role}-{digest[:12]}{joined_suffix(path)}"
+        target = workspace.area_folder(key) / name
+        if not target.is_file():
+            partial = target.with_name(f".partial-{target.name}")
+            try:
+                copy_source(path, partial)
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
+        other = find_other_population(role)
+
+        def put(known: Mapping[str, str], value: str) -> dict[str, str]:
+            return {r: text for r, text in known.items() if r != other} | {role: value}
+
+        replaced = replace(
+            area,
+            files=put(area.files, name),
+            sha256=put(area.sha256, digest),
+            original=put(area.original, path.name),
+        )
+        write_json(workspace.area_folder(key) / "area.json", asdict(replaced))
+        for kept in set(area.files.values()) - set(replaced.files.values()):
+            (workspace.area_folder(key) / kept).unlink(missing_ok=True)
+        return replaced
 
 
 def keep_sources(workspace: Workspace, area: Area, given: dict[str, Path]) -> None:
@@ -180,7 +274,7 @@ def build_area_network(
         network = builder(roads, boundary=find("boundary"), progress=progress, **options)
         write_network(name_areas(network, find("provinces"), find("districts")), folder)
 
-    inputs = [NETWORK_VERSION, area.kind, area.sha256, options]
+    inputs = [NETWORK_VERSION, area.kind, select_roads(area.sha256), options]
     return keep_step(workspace, area.key, "network", inputs, build)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -33,6 +34,9 @@ class Frame:
     windows: sparse.csr_array
     adjacency: sparse.csr_array
     step: StepFolder
+    network_key: str  # of the step that built the network
+    segments_file: Path  # the segments, with their attributes once these are added
+    attributes_account: dict[str, Any] = field(default_factory=dict)
 
 
 def prepare_network(job: Job) -> tuple[Network, StepFolder]:
@@ -78,6 +82,8 @@ def prepare_frame(job: Job) -> Frame:
             windows=sparse.csr_array(sparse.load_npz(step.path / "windows.npz")),
             adjacency=sparse.csr_array(sparse.load_npz(step.path / "adjacency.npz")),
             step=step,
+            network_key=network_step.key,
+            segments_file=step.path / "segments.parquet",
         )
         counts.update(
             rows_in=len(network.segments), rows_out=len(frame.lixels), cached=step.is_cached

@@ -22,6 +22,7 @@ from core.settings import Settings
 from models.screening import CLEARLY_OVERDISPERSED
 from pipeline.account import Account, Job, Period
 from pipeline.areas import load_area
+from pipeline.attributes import add_attributes
 from pipeline.frame import Frame, prepare_frame
 from pipeline.layers import write_risk_raster
 from pipeline.matching import Crashes, read_crashes
@@ -85,6 +86,7 @@ def run_area(
                     reason=f"{n_merged} merged with another report" if n_merged else "",
                 )
             factories = database.read("factory", key)
+        frame = add_attributes(job, frame, factories)
         warn_of_repeats(job, found)
         crashes, period = select_period(found.frame, since, until, job.account)
         placed = place(job, frame, crashes, period, found.digest)
@@ -156,7 +158,7 @@ def write_tables(
     results: Results,
 ) -> None:
     """Write the tables of a run; those of the network are taken from the cache."""
-    link_or_copy(frame.step.path / "segments.parquet", folder / "segments.parquet")
+    link_or_copy(frame.segments_file, folder / "segments.parquet")
     for name in ("intersections", "nodes", "places"):
         getattr(frame.network, name).to_parquet(folder / f"{name}.parquet")
     placed.to_parquet(folder / "crashes.parquet")
@@ -215,6 +217,7 @@ def describe_run(
             "variance_ratio": round(results.dispersion.variance_ratio, 4),
             "overdispersion_k": round(results.dispersion.overdispersion_k, 4),
         },
+        "attributes": frame.attributes_account,
         "period": period.to_dict(),
         "steps": [step.to_dict() for step in job.account.steps],
         "warnings": warnings,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from pipeline.areas import AreaSources, add_area, load_area
+from geo.manifests import RASTER_ROLES
+from pipeline.areas import AreaSources, add_area, add_raster, load_area
 from pipeline.cli_output import echo_json, echo_pairs, echo_table, make_progress
 from pipeline.commands.shared import Context, existing_file, json_option
 from pipeline.fetching import fetch_roads
@@ -29,11 +30,16 @@ def area() -> None:
 @click.option("--boundary", type=existing_file, help="Polygon layer: the study area.")
 @click.option("--provinces", type=existing_file, help="Polygon layer that names the provinces.")
 @click.option("--districts", type=existing_file, help="Polygon layer that names the districts.")
+@click.option("--relief", type=existing_file, help="GeoTIFF of elevation [m].")
+@click.option("--night-lights", type=existing_file, help="GeoTIFF of radiance [nW/cm2/sr].")
+@click.option("--population", type=existing_file, help="GeoTIFF of people per pixel.")
+@click.option("--population-density", type=existing_file, help="GeoTIFF of people per km2.")
 @click.option("--name", help="The name people read.")
 @json_option
 @click.pass_obj
 def area_add(
     context: Context,
+    /,
     *,
     key: str,
     osm: Path | None,
@@ -45,6 +51,7 @@ def area_add(
     districts: Path | None,
     name: str | None,
     as_json: bool,
+    **rasters: Path | None,
 ) -> None:
     """Add the study area KEY and build its road network."""
     if sum(value is not None for value in (osm, lines, place, bbox)) != 1:
@@ -58,11 +65,32 @@ def area_add(
         boundary=boundary,
         provinces=provinces,
         districts=districts,
+        rasters={role: path for role, path in rasters.items() if path is not None},
     )
     added, summary = add_area(
         workspace, key, sources, name=name, settings=context.settings(), progress=progress
     )
     values = {"key": added.key, "name": added.name, "is_synthetic": added.is_synthetic, **summary}
+    if as_json:
+        echo_json(values)
+    else:
+        echo_pairs(values)
+
+
+@area.command("raster")
+@click.argument("key")
+@click.argument("role", type=click.Choice(list(RASTER_ROLES)))
+@click.argument("file", type=existing_file)
+@json_option
+@click.pass_obj
+def area_raster(context: Context, *, key: str, role: str, file: Path, as_json: bool) -> None:
+    """Give the area KEY a raster, or another one: FILE, a GeoTIFF.
+
+    ROLE says what it holds: relief [m], night_lights [nW/cm2/sr], population [people per
+    pixel] or population_density [people per km2]. The next run measures its roads by it.
+    """
+    changed = add_raster(context.open(), key, role, file)
+    values = {"key": key, "role": role, "unit": RASTER_ROLES[role], "sha256": changed.sha256[role]}
     if as_json:
         echo_json(values)
     else:

@@ -19,6 +19,7 @@ from geo.snapping import snap_points
 from geo.vector_io import read_lines, read_points, write_layer
 from models.before_after import DESIGNS, evaluate
 from pipeline.cli_output import echo_json, echo_pairs, make_progress
+from pipeline.commands.attributes import attributes
 from pipeline.commands.shared import existing_file, json_option
 from pipeline.workspace import appearing_whole
 from reports.claims import write_claim
@@ -33,6 +34,9 @@ ALL_CLASSES = tuple(road_class.value for road_class in RoadClass)
 @click.group()
 def tools() -> None:
     """Use one method on plain files, without a workspace."""
+
+
+tools.add_command(attributes)
 
 
 @tools.command()

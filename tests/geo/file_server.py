@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -75,7 +75,8 @@ def make_handler(files: FileServer):
                 self.send_header(key, value)
             self.send_header("Content-Length", str(len(body) if promise is None else promise))
             self.end_headers()
-            self.wfile.write(body)
+            with suppress(ConnectionError):  # whoever asked has heard enough
+                self.wfile.write(body)
 
         def log_message(self, *_):
             pass

@@ -59,6 +59,11 @@ def test_the_manifest_counts_what_the_tables_hold(run):
     for step in manifest["steps"]:
         assert {"name", "seconds", "rows_in", "rows_out", "rows_dropped", "reason"} <= set(step)
     assert {"period", "settings", "inputs", "versions", "seed"} <= set(manifest)
+    assert [step["name"] for step in manifest["steps"]].count("attributes") == 1
+    segments = load_table(folder, "segments")
+    assert manifest["attributes"]["known_share"]["junction_per_km"] == 1
+    assert segments["junction_per_km"].notna().all()
+    assert segments["mean_grade_pct"].isna().all()
 
 
 def test_the_planted_stretch_is_the_first_hotspot_and_is_named(run):
