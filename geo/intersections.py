@@ -9,17 +9,14 @@ import pandas as pd
 import shapely
 from geopandas import GeoDataFrame
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 
-from core.errors import InputError
 from core.vocabulary import RoadClass
+from geo.carriageways import pair_carriageways
+from geo.consolidation import ConsolidationRules, cluster_junctions, find_inner_roads
 from geo.segments import SegmentTables
 
-__all__ = ["DETOUR_FACTOR", "Junctions", "build_intersections"]
+__all__ = ["Junctions", "build_intersections"]
 
-DETOUR_FACTOR = 3.0  # clustered nodes are joined by road within this times the tolerance
 _SIGNAL_REACH_M = 30.0  # signals stand at the stop line, on the approach
 _CROSSES = " \N{MULTIPLICATION SIGN} "  # between the two names of an intersection
 _CLASSES = [word.value for word in RoadClass]
@@ -27,13 +24,17 @@ _CLASSES = [word.value for word in RoadClass]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Junctions:
-    """Intersections, and to which one each node and segment end belongs (null: none)."""
+    """Intersections, and to which one each node and segment end belongs (null: none).
+
+    `dual_group` is the dual carriageway road that each segment is part of (null: none).
+    """
 
     intersections: GeoDataFrame
     of_node: pd.Series[int]
     of_u: pd.Series[int]
     of_v: pd.Series[int]
     is_internal: NDArray[np.bool_]
+    dual_group: pd.Series[int]
 
 
 def build_intersections(
@@ -47,8 +48,8 @@ def build_intersections(
         Segments and nodes.
     tolerance_m
         Two junction nodes (three or more segment ends) are one intersection when they
-        lie within this distance and the road between them is at most three times as long,
-        so that a bridge and the road below stay apart [m].
+        lie within this distance and the road between them is at most three times as long
+        [m]. With 0 no nodes are joined but those of a roundabout.
     has_signal
         For each node of the roads the segments were built from, whether traffic signals
         stand there. Signals up to 30 m before an intersection belong to it.
@@ -56,25 +57,30 @@ def build_intersections(
     Returns
     -------
     junctions
-        Every roundabout is one intersection, whatever its size. A segment is internal
-        when both its ends are in one intersection and it is part of a roundabout or not
-        longer than three times the tolerance: a long loop road is not internal.
+        Every roundabout is one intersection, whatever its size; so are the crossings of
+        the carriageways of one road, and the ends of the slip roads and traffic islands
+        around them (`geo.consolidation`). A segment is internal when both its ends are in
+        one intersection and it is part of a roundabout or direct: a long loop road is not
+        internal.
 
     Raises
     ------
     InputError
         If `tolerance_m` is negative.
     """
-    if tolerance_m < 0:
-        message = f"intersection_tolerance_m is {tolerance_m:g}; give 0 or more."
-        raise InputError(message)
-    cluster = _cluster(tables, tolerance_m)
+    rules = ConsolidationRules(tolerance_m=tolerance_m)
+    rules.require_valid()
     segments = tables.segments
-    u, v = segments["u"].to_numpy(), segments["v"].to_numpy()
-    cluster_u, cluster_v = cluster[u], cluster[v]
+    dual_group = pair_carriageways(segments, max_gap_m=rules.carriageway_gap_m).dual_group
+    group = dual_group.to_numpy(dtype=np.int64, na_value=-1).astype(np.int64)
+    cluster = cluster_junctions(tables, group, rules)
+    ends = segments[["u", "v"]].to_numpy(dtype=np.int64)
+    cluster_u, cluster_v = cluster[ends[:, 0]], cluster[ends[:, 1]]
     is_round = segments["is_roundabout"].to_numpy(bool)
-    is_short = segments["length_m"].to_numpy() <= DETOUR_FACTOR * tolerance_m
-    is_internal = (cluster_u >= 0) & (cluster_u == cluster_v) & (is_round | is_short)
+    xy = shapely.get_coordinates(tables.nodes.geometry.to_numpy())
+    length = segments["length_m"].to_numpy()
+    is_internal = find_inner_roads(ends, length, xy, cluster, tolerance_m)
+    is_internal |= is_round & (cluster_u >= 0) & (cluster_u == cluster_v)
     n = int(cluster.max(initial=-1)) + 1
     arms = _list_arms(segments, cluster_u, cluster_v, is_internal)
     roundabouts = np.zeros(n, dtype=bool)
@@ -97,94 +103,8 @@ def build_intersections(
         of_u=_to_nullable(cluster_u),
         of_v=_to_nullable(cluster_v),
         is_internal=is_internal,
+        dual_group=dual_group,
     )
-
-
-def _cluster(tables: SegmentTables, tolerance_m: float) -> NDArray[np.int64]:
-    """Give each node its cluster, numbered by lowest node; -1 when it is in none."""
-    segments, nodes = tables.segments, tables.nodes
-    n = len(nodes)
-    u, v = segments["u"].to_numpy(), segments["v"].to_numpy()
-    is_round = segments["is_roundabout"].to_numpy(bool)
-    is_member = nodes["degree"].to_numpy() >= 3
-    pairs = _find_near_pairs(tables, np.flatnonzero(is_member), tolerance_m)
-    is_member = is_member.copy()
-    is_member[u[is_round]] = True
-    is_member[v[is_round]] = True
-    a = np.concatenate([pairs[:, 0], u[is_round]])
-    b = np.concatenate([pairs[:, 1], v[is_round]])
-    links = coo_array((np.ones(len(a), dtype=np.int8), (a, b)), shape=(n, n))
-    label: NDArray[np.int32] = connected_components(links, directed=False)[1]
-    members = np.flatnonzero(is_member)
-    _, first, inverse = np.unique(label[members], return_index=True, return_inverse=True)
-    rank = np.empty(len(first), dtype=np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    cluster = np.full(n, -1, dtype=np.int64)
-    cluster[members] = rank[inverse]
-    return cluster
-
-
-def _find_near_pairs(
-    tables: SegmentTables, members: NDArray[np.int64], tolerance_m: float
-) -> NDArray[np.int64]:
-    """Find pairs of nodes that are near in the plane and along the road, shape (n, 2)."""
-    xy = shapely.get_coordinates(tables.nodes.geometry.to_numpy()[members])
-    if tolerance_m == 0 or len(members) < 2:
-        return np.empty((0, 2), dtype=np.int64)
-    pairs = members[cKDTree(xy).query_pairs(tolerance_m, output_type="ndarray")]
-    segments = tables.segments
-    limit = DETOUR_FACTOR * tolerance_m
-    length = segments["length_m"].to_numpy()
-    short = length <= limit
-    u, v = segments["u"].to_numpy()[short], segments["v"].to_numpy()[short]
-    reached = _search(u, v, length[short], np.unique(pairs[:, 0]), limit, len(tables.nodes))
-    is_near = np.isin(pairs[:, 0] * len(tables.nodes) + pairs[:, 1], reached)
-    near: NDArray[np.int64] = pairs[is_near]
-    return near
-
-
-def _search(
-    u: NDArray[np.int64],
-    v: NDArray[np.int64],
-    length: NDArray[np.float64],
-    sources: NDArray[np.int64],
-    limit: float,
-    n: int,
-) -> NDArray[np.int64]:
-    """Find what lies within `limit` of each source along the road.
-
-    All sources advance together, one segment a round. Returned are the keys
-    `source * n + node`, sorted.
-    """
-    start, end = np.concatenate([u, v]), np.concatenate([v, u])
-    order = np.argsort(start, kind="stable")
-    end, weight = end[order], np.concatenate([length, length])[order]
-    begin = np.concatenate([[0], np.cumsum(np.bincount(start, minlength=n))])
-    known, distance = sources * n + sources, np.zeros(len(sources))
-    front, front_distance = known, distance
-    while len(front):
-        source, node = front // n, front % n
-        count = begin[node + 1] - begin[node]
-        within = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        edge = np.repeat(begin[node], count) + within
-        reach = np.repeat(front_distance, count) + weight[edge]
-        key = np.repeat(source, count) * n + end[edge]
-        near = reach <= limit
-        key, reach = key[near], reach[near]
-        order = np.lexsort([reach, key])
-        key, reach = key[order], reach[order]
-        nearest = np.diff(key, prepend=-1) != 0
-        key, reach = key[nearest], reach[nearest]
-        at = np.minimum(np.searchsorted(known, key), max(len(known) - 1, 0))
-        is_known = known[at] == key
-        is_better = ~is_known | (reach < distance[at])
-        front, front_distance = key[is_better], reach[is_better]
-        distance[at[is_better & is_known]] = reach[is_better & is_known]
-        is_new = ~is_known
-        where = np.searchsorted(known, key[is_new])
-        known = np.insert(known, where, key[is_new])
-        distance = np.insert(distance, where, reach[is_new])
-    return known
 
 
 def _list_arms(

@@ -48,8 +48,8 @@ _SEGMENT_COLUMNS = [
     *("segment_id", "u", "v", "intersection_u", "intersection_v", "osm_way_id"),
     *("name", "name_km", "ref", "highway", "road_class", "is_link", "maxspeed_kmh", "lit"),
     *("lanes", "surface", "surface_class", "oneway", "is_bridge", "is_tunnel"),
-    *("is_roundabout", "layer", "is_internal", "component", "province", "district"),
-    *("length_m", "geometry"),
+    *("is_roundabout", "layer", "is_internal", "dual_group", "component"),
+    *("province", "district", "length_m", "geometry"),
 ]
 
 
@@ -274,6 +274,7 @@ def _build(
         intersection_u=junctions.of_u,
         intersection_v=junctions.of_v,
         is_internal=junctions.is_internal,
+        dual_group=junctions.dual_group,
         province=pd.Series([np.nan] * n, dtype="str"),
         district=pd.Series([np.nan] * n, dtype="str"),
     )[_SEGMENT_COLUMNS]

@@ -51,8 +51,8 @@ def dual_carriageway(gap_m):
     return nodes, ways
 
 
-@pytest.mark.parametrize(("gap_m", "n_intersections"), [(12, 1), (14.9, 1), (15.2, 2), (60, 2)])
-def test_a_dual_carriageway_is_one_intersection_up_to_the_tolerance(
+@pytest.mark.parametrize(("gap_m", "n_intersections"), [(12, 1), (15.2, 1), (39, 1), (45, 2)])
+def test_a_dual_carriageway_is_one_intersection_up_to_its_greatest_width(
     write_osm, options, gap_m, n_intersections
 ):
     path = write_osm(*dual_carriageway(gap_m))
@@ -79,8 +79,11 @@ def test_a_bridge_is_never_merged_with_the_road_below(write_osm, options):
     joined = ways | {30: ([3, 7], ROAD)}  # connected, but only by a long way round
     network = build_network_from_osm(write_osm(nodes, joined), **options)
     assert len(network.intersections) == 2
-    ramp = ways | {30: ([2, 6], ROAD)}
-    network = build_network_from_osm(write_osm(nodes, ramp), **options)
+    steps = ways | {30: ([2, 6], {"highway": "steps"})}  # up to the bridge
+    network = build_network_from_osm(write_osm(nodes, steps), **options)
+    assert len(network.intersections) == 2
+    level = {number: (refs, ROAD) for number, (refs, _) in steps.items()}
+    network = build_network_from_osm(write_osm(nodes, level), **options)
     assert len(network.intersections) == 1
 
 

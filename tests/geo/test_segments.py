@@ -193,8 +193,9 @@ def test_length_and_junctions_do_not_depend_on_how_ways_are_cut_up_and_drawn(
         np.sort(first.segments["length_m"]), np.sort(second.segments["length_m"])
     )
     where = [
-        sorted(zip(n.nodes.geometry.x, n.nodes.geometry.y, n.nodes["degree"], strict=True))
-        for n in (first, second)
+        sorted(zip(some.geometry.x, some.geometry.y, some["degree"], strict=True))
+        # a ring that touches nothing has its one end, of degree 2, where a way ends
+        for some in (n.nodes[n.nodes["degree"] != 2] for n in (first, second))
     ]
     assert where[0] == where[1]
     assert first.summary["n_components"] == second.summary["n_components"]
