@@ -93,6 +93,8 @@ def _take_gpx(path: Path) -> RawTraces:
         raw.time += track.time
         raw.lon += map(_to_number, track.lon)
         raw.lat += map(_to_number, track.lat)
+    if planned := raw.form.count("route"):
+        raw.notes["planned routes, not recorded tracks"] = planned
     if found.n_waypoints:
         raw.notes["waypoints left out"] = found.n_waypoints
     if found.broken_at:

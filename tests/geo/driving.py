@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import geopandas as gpd
@@ -81,7 +82,7 @@ class Driver:
                 continue
             arcs = [
                 min(self.roads[p][q], key=lambda one, p=p, q=q: self.roads[p][q][one]["time"])
-                for p, q in zip(path[:-1], path[1:], strict=True)
+                for p, q in itertools.pairwise(path)
             ]
             if min_m <= self.graph.length_m[arcs].sum() <= max_m:
                 return np.array(arcs)
