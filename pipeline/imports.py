@@ -12,6 +12,7 @@ from core.errors import ConfigError, InputError, TableError
 from core.progress import Progress, no_progress
 from pipeline.areas import find_bounds, load_area
 from pipeline.mappings import find_mapping
+from pipeline.route_files import open_routes
 from pipeline.villages import load_gazetteer
 from pipeline.workspace import Workspace
 from records.database import Database
@@ -82,11 +83,14 @@ def import_records(
     """
     load_area(workspace, area)
     described = find_mapping(workspace, mapping) if isinstance(mapping, str) else mapping
+    near = find_bounds(workspace, area)
+    routes = open_routes(path, near_wgs84=near) if kind == "route" and not sheet else None
     options: dict[str, Any] = {
         "area": area,
         "sheet": sheet,
         "linked": linked,
-        "near": find_bounds(workspace, area),
+        "near": near,
+        "opened": routes,
         "gazetteer": load_gazetteer(workspace),
         "imported_by": by.strip() or find_user(),
         "dry_run": dry_run,
@@ -99,11 +103,12 @@ def import_records(
                 database, kind, path, mapping=_name_source(described, kind, source), **options
             )
         except TableError as error:
-            if described is not None or not dry_run:
+            if described is not None or not dry_run or routes is not None:
                 raise
             proposal = _propose(path, kind, sheet, error)
         else:
-            unread = report.unused_columns if described is None else ()
+            is_by_name = described is None and routes is None
+            unread = report.unused_columns if is_by_name else ()
             better = _propose_for_unread(path, kind, sheet, unread)
             if better is None:
                 return report.to_dict()

@@ -27,6 +27,7 @@ from records.linked import count_disagreements
 from records.mapping import Mapping
 from records.places import Bounds, require_bounds
 from records.preparing import Prepared, prepare_rows
+from records.reading import RawTable
 from records.rejects import RejectsFile
 from records.schema import IMPORTS
 from records.storing import Storing
@@ -82,6 +83,7 @@ def import_file(
     imported_by: str = "",
     dry_run: bool = False,
     rejects_dir: Path | None = None,
+    opened: RawTable | None = None,
     progress: Progress = no_progress,
 ) -> ImportReport:
     """Import a file of records, and the tables linked to it, in one transaction.
@@ -114,6 +116,8 @@ def import_file(
         Do everything, then leave the records as they were.
     rejects_dir
         Folder for the list of refused rows; without one, they are only counted.
+    opened
+        The rows of the file where the caller makes them, such as routes out of traces.
     progress
         Told the share that is read, in per cent.
 
@@ -143,6 +147,7 @@ def import_file(
         now=pd.Timestamp(now),
         sheet=sheet,
         linked=linked,
+        opened=opened,
     )
     if near is not None:
         require_bounds(near)

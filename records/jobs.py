@@ -58,6 +58,7 @@ def open_jobs(
     now: pd.Timestamp,
     sheet: str = "",
     linked: Mapping[str, Path] | None = None,
+    opened: RawTable | None = None,
 ) -> list[Job]:
     """Open a file and the tables linked to it.
 
@@ -76,6 +77,8 @@ def open_jobs(
         sheet that has the columns needed.
     linked
         Kind → file of each linked table.
+    opened
+        The file's own table, opened already; by default it is opened here.
 
     Returns
     -------
@@ -91,7 +94,10 @@ def open_jobs(
         If a file cannot be read.
     """
     opener = _Opener(now)
-    main = opener.open(path, find_kind(kind), mapping, sheet)
+    if opened is None:
+        main = opener.open(path, find_kind(kind), mapping, sheet)
+    else:
+        main = opener.plan(path, opened, find_kind(kind), mapping, "")
     jobs = [main]
     for other in sorted(linked or {}, key=_order):
         described = _describe(mapping, other)
@@ -153,7 +159,7 @@ class _Opener:
                 expected=expected,
             )
             name = table.sheet.name if isinstance(table, SheetTable) else ""
-            return self._plan(path, table, kind, mapping, name)
+            return self.plan(path, table, kind, mapping, name)
         require_file(path)
         return self._open_first_sheet(path, kind, mapping, expected)
 
@@ -165,7 +171,7 @@ class _Opener:
         for sheet in workbook.sheets:
             try:
                 table = SheetTable(workbook, sheet, expected)
-                return self._plan(path, table, kind, mapping, sheet.name)
+                return self.plan(path, table, kind, mapping, sheet.name)
             except (TableError, DataSourceError) as error:
                 refused[sheet.name] = error
         if len(refused) == 1:
@@ -177,7 +183,7 @@ class _Opener:
         )
         raise TableError(message)
 
-    def _plan(
+    def plan(
         self, path: Path, table: RawTable, kind: Kind, mapping: mappings.Mapping, sheet: str
     ) -> Job:
         if is_export(table.columns) and not isinstance(table, ExportTable):
@@ -217,7 +223,7 @@ class _Opener:
             if is_repeat(table.columns):
                 repeat = ExportTable(table, find_kind(kind), repeat=sheet.name, parents=parents)
                 given.add(kind)
-                yield self._plan(main.path, repeat, find_kind(kind), described, sheet.name)
+                yield self.plan(main.path, repeat, find_kind(kind), described, sheet.name)
 
 
 def _shorten(path: Path, error: Exception) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from core.errors import TableError
-from records.fields import Field, Kind
+from records.fields import Field, FieldType, Kind
 from records.mapping import Mapping, Pick
 from records.naming import simplify_name
 from records.place_names import PLACE_COLUMNS
@@ -59,7 +59,7 @@ class Plan:
             spoken |= {"village_code"} & {*self.kind.field_names}
         if "road_name" in spoken:
             spoken |= {"road_km"} & {*self.kind.field_names}
-        if "occurred_at" in spoken:
+        if any(one.type is FieldType.MOMENT and one.name in spoken for one in self.kind.fields):
             spoken.add("has_time")
         return frozenset(spoken)
 

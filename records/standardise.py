@@ -75,6 +75,8 @@ def standardise_batch(raw: pd.DataFrame, plan: Plan) -> Standardised:
             continue
         if one.name not in plan.given:
             columns[one.name] = _leave_out(raw, one)
+            if one.type is FieldType.MOMENT:
+                columns["has_time"] = pd.Series(pd.NA, index=raw.index, dtype="boolean")
         elif one.type is FieldType.MOMENT:
             parsed, columns["has_time"] = _read_moment(raw, one, plan)
             reasons = _account(reasons, one, parsed, notes)

@@ -24,7 +24,7 @@ from ui.words import name_field, name_kind, protect_cells
 
 __all__ = ["show_upload"]
 
-SUFFIXES = ["csv", "tsv", "txt", "xlsx", "geojson", "json", "gpkg", "zip"]
+SUFFIXES = ["csv", "tsv", "txt", "xlsx", "geojson", "json", "gpkg", "gpx", "zip"]
 BY_NAME = "Found by the columns' names"
 COUNTS = ("read", "accepted", "updated", "unchanged", "duplicates", "rejected")
 COUNT_WORDS = {
@@ -57,7 +57,10 @@ def show_upload(area: str, name: str) -> None:
     turn = st.session_state.get("upload-turn", 0)
     sent = st.file_uploader("The file", type=SUFFIXES, key=f"upload-file-{turn}")
     if sent is None:
-        st.caption("CSV in any encoding, XLSX, GeoJSON, GeoPackage, zipped Shapefile, Kobo export.")
+        st.caption(
+            "CSV in any encoding, XLSX, GeoJSON, GeoPackage, zipped Shapefile, Kobo export, "
+            "GPX of driven routes."
+        )
         _offer_to_keep_villages()
         return
     try:
