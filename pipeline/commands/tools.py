@@ -21,6 +21,7 @@ from models.before_after import DESIGNS, evaluate
 from pipeline.cli_output import echo_json, echo_pairs, make_progress
 from pipeline.commands.attributes import attributes
 from pipeline.commands.shared import existing_file, json_option
+from pipeline.commands.tools_match import match
 from pipeline.workspace import appearing_whole
 from reports.claims import write_claim
 
@@ -37,6 +38,7 @@ def tools() -> None:
 
 
 tools.add_command(attributes)
+tools.add_command(match)
 
 
 @tools.command()
