@@ -221,12 +221,13 @@ def find_unrouted(leg: Leg) -> pd.DataFrame:
     joined = leg.trips.merge(routed, on=key, how="left")
     lost = joined[joined["is_routed"].isna() & (joined["workers"] > 0)].drop(columns="is_routed")
     reasons = leg.routes.unreachable
-    anywhere = reasons[reasons["gate"].isna()].drop_duplicates("origin")
-    exact = reasons[reasons["gate"].notna()].drop_duplicates(key)
-    by_pair = lost.merge(exact.astype(dict.fromkeys(key, "int64")), on=key, how="left")
-    by_origin = lost["origin"].map(anywhere.set_index("origin")["reason"])
-    reason = by_pair["reason"].set_axis(lost.index).fillna(by_origin)
-    return lost.assign(reason=reason.fillna("no route was asked for")).reset_index(drop=True)
+    has_origin, has_gate = reasons["origin"].notna(), reasons["gate"].notna()
+    exact = reasons[has_origin & has_gate].drop_duplicates(key).astype(dict.fromkeys(key, "int64"))
+    found = lost.merge(exact, on=key, how="left")["reason"].set_axis(lost.index)
+    for name, of_any in (("origin", has_origin & ~has_gate), ("gate", has_gate & ~has_origin)):
+        anywhere = reasons[of_any].drop_duplicates(name).set_index(name)["reason"]
+        found = found.fillna(lost[name].map(anywhere))
+    return lost.assign(reason=found.fillna("no route was asked for")).reset_index(drop=True)
 
 
 def _flow_to_gate(

@@ -158,14 +158,15 @@ def test_trips_without_a_route_are_listed_with_the_reason():
     routes = make_routes(
         [(0, 0, 0, 1.0, 60.0)],
         [[(0, 400.0, True)]],
-        [(1, 0, "no road within 500 m"), (2, None, "on an island")],
+        [(1, 0, "no road within 500 m"), (2, None, "on an island"), (None, 1, "no place")],
     )
     trips = make_trips([(origin, 0, "bus", *DAY_SHIFT, 3.0) for origin in (0, 1, 2, 3)])
+    trips = pd.concat([trips, trips.iloc[:1].assign(gate=1)])
     lost = find_unrouted(Leg(routes=routes, trips=trips))
-    assert lost["origin"].tolist() == [1, 2, 3]
+    assert lost["origin"].tolist() == [1, 2, 3, 0]
     assert lost["reason"].tolist() == [
         *("no road within 500 m", "on an island"),
-        "no route was asked for",
+        *("no route was asked for", "no place"),
     ]
 
 
