@@ -21,9 +21,11 @@ def main() -> None:
         ("bench_network", roads),
         ("bench_snapping", roads),
         ("bench_lixels", roads),
+        ("bench_attributes", f"--real={folder}"),
         ("bench_run", str(folder)),
         ("bench_import", "--rows=300000"),
         ("bench_matching", "--seeds=2"),
+        ("bench_matching_traces", roads),
     ):
         print(f"# {name}", flush=True)
         subprocess.run([sys.executable, "-m", f"benchmarks.{name}", argument], cwd=ROOT, check=True)
