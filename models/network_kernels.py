@@ -11,7 +11,7 @@ from typing import Final
 from core.errors import InputError
 from core.jit import compiled
 
-__all__ = ["KERNELS", "evaluate_kernel", "find_kernel_code"]
+__all__ = ["KERNELS", "evaluate_kernel", "get_kernel_code"]
 
 KERNELS: Final = (
     "quartic",
@@ -26,7 +26,7 @@ SIGMAS: Final = 3.0  # the Gaussian has its standard deviation at a third of the
 GAUSSIAN_PEAK: Final = SIGMAS / math.sqrt(2 * math.pi) / math.erf(SIGMAS / math.sqrt(2))
 
 
-def find_kernel_code(kernel: str) -> int:
+def get_kernel_code(kernel: str) -> int:
     """Return the number by which compiled loops know a kernel.
 
     Raises
@@ -47,7 +47,7 @@ def evaluate_kernel(code: int, distance: float, bandwidth: float) -> float:
     Parameters
     ----------
     code
-        From `find_kernel_code`.
+        From `get_kernel_code`.
     distance, bandwidth
         In one unit; the density is per that unit.
 

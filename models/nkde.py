@@ -16,7 +16,7 @@ from core.progress import Progress, no_progress
 from core.units import M_PER_KM
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.edge_graph import EdgeGraph, Positions, require_on_graph
-from models.network_kernels import find_kernel_code
+from models.network_kernels import get_kernel_code
 from models.nkde_lots import Lot, Nearby
 from models.nkde_paths import add_paths, grow_regions
 from models.nkde_walks import CONTINUOUS, DISCONTINUOUS, Arms, Events, Rule, Samples, add_walks
@@ -69,7 +69,7 @@ class NkdeOptions:
     n_workers: int | None = None
 
     def __post_init__(self) -> None:
-        find_kernel_code(self.kernel)
+        get_kernel_code(self.kernel)
         if self.method not in METHODS:
             message = f"method {self.method!r} is not known; use one of: {', '.join(METHODS)}."
             raise InputError(message)
@@ -301,7 +301,7 @@ class _Task:
     def _take_paths(self, samples: Samples, progress: Progress) -> FloatArray:
         order = np.argsort(self.events.edge, kind="stable").astype(np.int64)
         listed, edge_of = self._list_events(order), self.events.edge[order]
-        arms, kernel = self._arms, find_kernel_code(self.options.kernel)
+        arms, kernel = self._arms, get_kernel_code(self.options.kernel)
 
         def add(begin: int, stop: int, out: FloatArray) -> None:
             add_paths(arms, edge_of, listed, samples, kernel, out, begin, stop)
@@ -311,7 +311,7 @@ class _Task:
     def _take_walks(self, samples: Samples, progress: Progress) -> FloatArray:
         starts, order = self._group_events()
         listed, arms = self._list_events(order), self._arms
-        kernel = find_kernel_code(self.options.kernel)
+        kernel = get_kernel_code(self.options.kernel)
         rule = self._make_rule()
         is_left = self._find_too_many(starts, listed, samples)
 

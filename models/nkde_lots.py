@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.arrays import FloatArray, IntArray
-from models.network_kernels import find_kernel_code
+from models.network_kernels import get_kernel_code
 from models.nkde_paths import find_near
 from models.nkde_steps import Seeds, spread_in_steps
 from models.nkde_walks import Arms, Rule, Samples
@@ -97,7 +97,7 @@ class Lot:
             self.node[on_node],
             self.factor[on_node],
         )
-        kernel = find_kernel_code(options.kernel)
+        kernel = get_kernel_code(options.kernel)
         spread_in_steps(
             near.arms, rule, nodes, place_of, seeds, self.bandwidth, step, samples, kernel,
             self.owner, out,

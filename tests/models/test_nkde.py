@@ -12,7 +12,7 @@ from scipy.integrate import quad
 
 from core.errors import InputError
 from models.edge_graph import Positions, build_edge_graph
-from models.network_kernels import KERNELS, evaluate_kernel, find_kernel_code
+from models.network_kernels import KERNELS, evaluate_kernel, get_kernel_code
 from models.nkde import (
     METHODS,
     NkdeOptions,
@@ -30,7 +30,7 @@ def points(*pairs):
 
 
 def kernel(name, d, b):
-    return evaluate_kernel(find_kernel_code(name), d, b)
+    return evaluate_kernel(get_kernel_code(name), d, b)
 
 
 def follow_mass(edges, event, sample, b, *, method, reflects, name="quartic"):
