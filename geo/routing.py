@@ -2,17 +2,111 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["Routes"]
+from core.errors import InputError
+from core.progress import Progress, no_progress
+from geo.alternatives import AlternativeRules, find_alternatives
+from geo.crs import require_same_metric_crs
+from geo.detours import DetourSpace, make_detour_space
+from geo.routable import RoutableRoads, build_routable_roads
+from geo.route_choice import compute_overlap, compute_route_shares
+from geo.route_ends import (
+    BEYOND,
+    NO_REASON,
+    NOT_CONNECTED,
+    RouteEnds,
+    find_route_ends,
+    list_pairs,
+)
+from geo.shortest_paths import (
+    FAR,
+    Workspace,
+    clear_workspace,
+    list_gate_entries,
+    make_workspace,
+    search_from_gate,
+)
+from geo.snapping import get_point_xy
+from geo.ways import Steps, Ways, list_start_nodes, take_fastest, write_steps
+
+__all__ = [
+    "RoutableRoads",
+    "RouteOptions",
+    "Routes",
+    "TravelTimes",
+    "build_routable_roads",
+    "compute_travel_times",
+    "find_routes",
+]
 
 BoolArray = NDArray[np.bool_]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
+
+S_PER_MIN = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteOptions:
+    """What is searched for.
+
+    Attributes
+    ----------
+    max_distance_m
+        Pairs farther apart as the crow flies are not joined [m].
+    max_time_s
+        Routes that take longer are not taken [s].
+    max_origin_access_m, max_gate_access_m
+        Greatest straight distance from an origin, and from a gate, to its road [m].
+    n_alternatives
+        Greatest number of routes of one origin and gate, the fastest included.
+    max_time_ratio
+        An alternative takes at most this many times the fastest time [-].
+    max_overlap_share
+        It shares at most this much of its length with any other route [-].
+    penalty
+        Time on roads that a route uses already is taken times this in the search for the
+        next [-].
+    theta_per_min
+        How strongly time counts in the choice between routes [1/min]; an assumption.
+    n_threads
+        How many gates are searched at once; 0 for as many as there are processors.
+    """
+
+    max_distance_m: float = np.inf
+    max_time_s: float = np.inf
+    max_origin_access_m: float = 2_000.0
+    max_gate_access_m: float = 500.0
+    n_alternatives: int = 1
+    max_time_ratio: float = 1.3
+    max_overlap_share: float = 0.8
+    penalty: float = 1.4
+    theta_per_min: float = 0.3
+    n_threads: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        least = {
+            **dict.fromkeys(("max_distance_m", "max_time_s", "theta_per_min", "n_threads"), 0),
+            **dict.fromkeys(("max_origin_access_m", "max_gate_access_m", "max_overlap_share"), 0),
+            **dict.fromkeys(("n_alternatives", "max_time_ratio", "penalty"), 1),
+        }
+        for name, low in least.items():
+            value = getattr(self, name)
+            if not value >= low:
+                message = f"{name}: {value} is too low; give {low} or more."
+                raise InputError(message)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +119,9 @@ class Routes:
         One row a route: `route` (row number), `origin` (row of the origins), `gate` (row of
         the gates), `alternative` (0 is the fastest), `share` (sums to 1 for each origin and
         gate), `time_s` [s], `length_m` [m], `access_m` (straight from the origin to its
-        road and from the gate's road to the gate, no part of `length_m`) [m].
+        road and from the gate's road to the gate, no part of `length_m`) [m], `path_size`
+        and `overlap_share` (what it has in common with the others of its pair; see
+        `geo.route_choice.compute_overlap`) [-].
     step_offset
         Position of each route's first step, and the total, shape (n_routes + 1,).
     step_segment_id
@@ -35,8 +131,9 @@ class Routes:
     step_is_forward
         True where the segment is driven from u to v, shape (n_steps,).
     unreachable
-        `origin`, `gate` (null where no gate was asked for in particular) and `reason`, in
-        plain words.
+        `origin`, `gate` and `reason`, in plain words. Where all were to be joined with all,
+        `gate` is null for an origin that no gate is near, and `origin` for a gate without
+        coordinates.
     """
 
     routes: pd.DataFrame
@@ -45,3 +142,261 @@ class Routes:
     step_length_m: FloatArray
     step_is_forward: BoolArray
     unreachable: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TravelTimes:
+    """Fastest times without the routes: `origin`, `gate`, `time_s`, `length_m`, `access_m`.
+
+    `unreachable` is as in `Routes`.
+    """
+
+    times: pd.DataFrame
+    unreachable: pd.DataFrame
+
+
+def find_routes(
+    roads: RoutableRoads,
+    origins: gpd.GeoDataFrame | gpd.GeoSeries,
+    gates: gpd.GeoDataFrame | gpd.GeoSeries,
+    *,
+    pairs: pd.DataFrame | None = None,
+    options: RouteOptions | None = None,
+    progress: Progress = no_progress,
+) -> Routes:
+    """Find the fastest routes from origins to gates, and ways that are nearly as fast.
+
+    Parameters
+    ----------
+    roads
+        From `build_routable_roads`.
+    origins, gates
+        Points in the CRS of the roads; missing ones are listed as unreachable.
+    pairs
+        Which row of the origins goes to which row of the gates: columns `origin`, `gate`;
+        by default all to all within `options.max_distance_m`.
+    options
+        What is searched for; by default one route each, however far.
+    progress
+        Called with the number of gates done.
+
+    Returns
+    -------
+    routes
+        Ordered by gate, origin and alternative. Each pair is there or in `unreachable`.
+
+    Raises
+    ------
+    CrsError
+        If the layers are not in one system in metres.
+    InputError
+        If a geometry is not a point.
+    TableError
+        If `pairs` lacks a column or names a row that is not there.
+
+    Notes
+    -----
+    Routes start and end part-way along a segment. The fastest way is exact; of equally fast
+    ways the one over the lowest segment ids is taken, so that the order of segments and the
+    direction in which they are drawn do not matter. Turns cost nothing and all are allowed;
+    U-turns are possible at nodes only. Memory grows with the steps of all routes, 17 bytes
+    each: for times alone there is `compute_travel_times`.
+    """
+    options = options or RouteOptions()
+    ends = _find_ends(roads, origins, gates, pairs, options)
+    parts = _search_all(roads, ends, options, progress, with_arcs=True)
+    pair = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
+    ways = [part[1] for part in parts]
+    table = _describe_pairs(ends, pair, ways)
+    step_offset, steps = _write_all_steps(roads, ways)
+    first = np.flatnonzero(np.diff(pair, prepend=-1))
+    alternative = np.arange(len(pair)) - np.repeat(first, np.diff(np.append(first, len(pair))))
+    path_size, overlap_share = np.ones(len(table)), np.zeros(len(table))
+    if options.n_alternatives > 1:
+        key = 2 * steps.segment_id + steps.is_forward
+        path_size, overlap_share = compute_overlap(pair, step_offset, key, steps.length_m)
+    time_s = table["time_s"].to_numpy()
+    share = compute_route_shares(pair, time_s, path_size, theta_per_min=options.theta_per_min)
+    table.insert(0, "route", np.arange(len(table)))
+    table.insert(3, "alternative", alternative)
+    table.insert(4, "share", share)
+    return Routes(
+        routes=table.assign(path_size=path_size, overlap_share=overlap_share),
+        step_offset=step_offset,
+        step_segment_id=steps.segment_id,
+        step_length_m=steps.length_m,
+        step_is_forward=steps.is_forward,
+        unreachable=_list_unreachable(ends, pair, options),
+    )
+
+
+def compute_travel_times(
+    roads: RoutableRoads,
+    origins: gpd.GeoDataFrame | gpd.GeoSeries,
+    gates: gpd.GeoDataFrame | gpd.GeoSeries,
+    *,
+    pairs: pd.DataFrame | None = None,
+    options: RouteOptions | None = None,
+    progress: Progress = no_progress,
+) -> TravelTimes:
+    """Compute how long the fastest routes take, without keeping the routes.
+
+    Parameters, order of rows and errors are those of `find_routes`; of the options those
+    about alternatives are left aside.
+    """
+    options = options or RouteOptions()
+    ends = _find_ends(roads, origins, gates, pairs, options)
+    parts = _search_all(roads, ends, options, progress, with_arcs=False)
+    pair = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
+    table = _describe_pairs(ends, pair, [part[1] for part in parts])
+    return TravelTimes(times=table, unreachable=_list_unreachable(ends, pair, options))
+
+
+def _find_ends(
+    roads: RoutableRoads,
+    origins: gpd.GeoDataFrame | gpd.GeoSeries,
+    gates: gpd.GeoDataFrame | gpd.GeoSeries,
+    pairs: pd.DataFrame | None,
+    options: RouteOptions,
+) -> RouteEnds:
+    roads_layer = gpd.GeoSeries([], crs=roads.crs)
+    require_same_metric_crs(roads=roads_layer, origins=origins, gates=gates)
+    origin_xy, gate_xy = get_point_xy(origins), get_point_xy(gates)
+    wanted = list_pairs(origin_xy, gate_xy, wanted=pairs, max_distance_m=options.max_distance_m)
+    return find_route_ends(
+        roads,
+        origin_xy,
+        gate_xy,
+        wanted,
+        max_origin_access_m=options.max_origin_access_m,
+        max_gate_access_m=options.max_gate_access_m,
+    )
+
+
+def _search_all(
+    roads: RoutableRoads,
+    ends: RouteEnds,
+    options: RouteOptions,
+    progress: Progress,
+    *,
+    with_arcs: bool,
+) -> list[tuple[IntArray, Ways]]:
+    """Search from every gate; return the pairs and the ways of each, in order of gate."""
+    pairs = ends.pairs
+    wanted = np.flatnonzero(pairs.reason == NO_REASON)
+    first = np.flatnonzero(np.diff(pairs.gate[wanted], prepend=-1))
+    chunks = np.split(wanted, first[1:]) if len(wanted) else []
+    rules = AlternativeRules(
+        n_most=options.n_alternatives if with_arcs else 1,
+        time_ratio=options.max_time_ratio,
+        overlap_share=options.max_overlap_share,
+        penalty=options.penalty,
+    )
+    limit = int(min(options.max_time_s * roads.search.ticks_per_s, FAR - 1))
+    spaces = threading.local()
+
+    def search(pair: IntArray) -> tuple[IntArray, Ways]:
+        if not hasattr(spaces, "work"):
+            spaces.work = make_workspace(roads.search)
+            spaces.detour = make_detour_space(roads.search) if rules.n_most > 1 else None
+        ways = _search_gate(
+            roads, ends, pair, rules, limit, (spaces.work, spaces.detour), with_arcs=with_arcs
+        )
+        return pair[ways.origin], ways
+
+    results = []
+    with _run_in_threads(options.n_threads) as run:
+        for done, result in enumerate(run(search, chunks), start=1):
+            results.append(result)
+            progress(done, len(chunks), "routes to gates")
+    return results
+
+
+@contextmanager
+def _run_in_threads(n_threads: int) -> Iterator[Callable[..., Iterator[tuple[IntArray, Ways]]]]:
+    """Give something like `map` that works in threads; what is left is dropped on an error."""
+    pool = ThreadPoolExecutor(n_threads or len(os.sched_getaffinity(0)))
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _search_gate(
+    roads: RoutableRoads,
+    ends: RouteEnds,
+    pair: IntArray,
+    rules: AlternativeRules,
+    limit: int,
+    spaces: tuple[Workspace, DetourSpace | None],
+    *,
+    with_arcs: bool,
+) -> Ways:
+    """Find the ways of the pairs of one gate; their origins are positions in `pair`."""
+    graph, (work, detour) = roads.search, spaces
+    number = int(ends.pairs.gate[pair[0]])
+    gate = list_gate_entries(graph, int(ends.gates.row[number]), float(ends.gates.share[number]))
+    row, share = ends.origins.row[pair], ends.origins.share[pair]
+    search_from_gate(graph, work, gate, list_start_nodes(graph, row, share), limit)
+    try:
+        ways = take_fastest(graph, work, gate, (row, share), limit, with_arcs=with_arcs)
+        if detour is None:
+            return ways
+        places = (row[ways.origin], share[ways.origin])
+        return find_alternatives(graph, work, gate, ways, places, rules, detour)
+    finally:
+        clear_workspace(work)
+
+
+def _describe_pairs(ends: RouteEnds, pair: IntArray, ways: list[Ways]) -> pd.DataFrame:
+    gate = ends.pairs.gate[pair]
+    return pd.DataFrame(
+        {
+            "origin": ends.pairs.origin[pair],
+            "gate": gate,
+            "time_s": np.concatenate([np.empty(0), *(way.time_s for way in ways)]),
+            "length_m": np.concatenate([np.empty(0), *(way.length_m for way in ways)]),
+            "access_m": ends.origins.access_m[pair] + ends.gates.access_m[gate],
+        }
+    )
+
+
+def _write_all_steps(roads: RoutableRoads, ways: list[Ways]) -> tuple[IntArray, Steps]:
+    counts = [way.count_steps() for way in ways]
+    offset = np.concatenate([[0], *counts]).cumsum().astype(np.int64)
+    graph, n_steps = roads.graph, int(offset[-1])
+    arcs = Steps(
+        segment_id=roads.segment_id[graph.segment_id],
+        length_m=graph.length_m,
+        is_forward=graph.is_forward,
+    )
+    steps = Steps(
+        segment_id=np.empty(n_steps, dtype=np.int64),
+        length_m=np.empty(n_steps),
+        is_forward=np.empty(n_steps, dtype=bool),
+    )
+    start = 0
+    for way, count in zip(ways, counts, strict=True):
+        here = slice(start, start + int(count.sum()))
+        part = Steps(steps.segment_id[here], steps.length_m[here], steps.is_forward[here])
+        write_steps(way, arcs, part)
+        start = here.stop
+    return offset, steps
+
+
+def _list_unreachable(ends: RouteEnds, pair: IntArray, options: RouteOptions) -> pd.DataFrame:
+    """List the pairs that have no route, by gate and origin, then what was joined with nothing."""
+    pairs = ends.pairs
+    is_lost = np.ones(len(pairs.origin), dtype=bool)
+    is_lost[pair] = False
+    late = f"{BEYOND}: more than {options.max_time_s / S_PER_MIN:,g} min"
+    none = late if np.isfinite(options.max_time_s) else NOT_CONNECTED
+    reason = pairs.reason[is_lost]
+    lost = pd.DataFrame(
+        {
+            "origin": pd.array(pairs.origin[is_lost], dtype="Int64"),
+            "gate": pd.array(pairs.gate[is_lost], dtype="Int64"),
+            "reason": np.where(reason == NO_REASON, none, reason).astype(object),
+        }
+    )
+    return pd.concat([lost, pairs.lone], ignore_index=True) if len(pairs.lone) else lost
