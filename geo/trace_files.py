@@ -36,6 +36,7 @@ ORDER_NAMES: Final = ("point", "point_order", "seq", "sequence", "order", "idx",
 LON_NAMES: Final = ("lon", "longitude", "lng", "long", "x", "gps_lon")
 LAT_NAMES: Final = ("lat", "latitude", "y", "gps_lat")
 WKT_NAMES: Final = ("wkt", "geometry", "geom", "the_geom", "line", "geometry_wkt")
+HEADER_BYTES: Final = 100_000  # a header is not longer
 LINE_TIME_NAMES: Final = ("coordtimes", "coordinateproperties", "times")
 
 
@@ -78,7 +79,7 @@ def take_fixes(path: Path) -> RawTraces:
 
 def has_point_columns(path: Path) -> bool:
     """Tell whether a table has one fix a row: coordinates, and no column of lines."""
-    return path.suffix.lower() in TABLES and _read_cells(path, n_rows=1)[1] is not None
+    return path.suffix.lower() in TABLES and _read_cells(path, header_only=True)[1] is not None
 
 
 def _take_gpx(path: Path) -> RawTraces:
@@ -110,32 +111,34 @@ def _to_number(text: str) -> float:
 
 
 def _read_cells(
-    path: Path, n_rows: int | None = None
+    path: Path, *, header_only: bool = False
 ) -> tuple[list[list[str]], tuple[dict[str, int], list[str]] | None]:
     """Rows of a CSV as text, and its columns; None for these where it is no table of fixes."""
     try:
-        data = path.read_bytes() if n_rows is None else path.open("rb").read(100_000)
+        with path.open("rb") as handle:
+            data = handle.read(HEADER_BYTES if header_only else -1)
     except OSError as error:
         raise DataSourceError.unreadable(path, error.strerror or str(error)) from error
     is_wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-    encoding = "utf-16" if is_wide else "utf-8-sig"
-    text = data.decode(encoding, errors="replace").replace("\0", "")
+    text = data.decode("utf-16" if is_wide else "utf-8-sig", errors="replace").replace("\0", "")
     lines = text.splitlines()
-    header = lines[0] if lines else ""
-    separator = max((",", ";", "\t", "|"), key=header.count)
+    separator = max((",", ";", "\t", "|"), key=lines[0].count) if lines else ","
     try:
-        rows = list(csv.reader(lines, delimiter=separator))
+        names = [name.strip() for name in next(csv.reader(lines[:1], delimiter=separator), [])]
+        at = {name.lower().replace(" ", "_"): i for i, name in reversed(list(enumerate(names)))}
+        missing = [
+            word
+            for word, some in (("lon", LON_NAMES), ("lat", LAT_NAMES))
+            if _find(at, some) is None
+        ]
+        if _find(at, WKT_NAMES) is not None or (missing and header_only):
+            return [], None
+        if missing:
+            raise TableError.missing_columns(str(path), missing, names)
+        rows = [] if header_only else list(csv.reader(lines[1:], delimiter=separator))
     except csv.Error as error:
         raise DataSourceError.unreadable(path, str(error)) from error
-    names = [name.strip() for name in rows[0]] if rows else []
-    at = {name.lower().replace(" ", "_"): i for i, name in reversed(list(enumerate(names)))}
-    if _find(at, LON_NAMES) is None or _find(at, LAT_NAMES) is None or _find(at, WKT_NAMES):
-        if _find(at, WKT_NAMES) is None and n_rows is None:
-            missing = [w for w, some in (("lon", LON_NAMES), ("lat", LAT_NAMES))
-                       if _find(at, some) is None]  # fmt: skip
-            raise TableError.missing_columns(str(path), missing, names)
-        return [], None
-    return [row for row in rows[1:] if any(cell.strip() for cell in row)], (at, names)
+    return [row for row in rows if any(cell.strip() for cell in row)], (at, names)
 
 
 def _find(at: dict[str, int], wanted: Sequence[str]) -> int | None:

@@ -13,6 +13,7 @@ __all__ = ["estimate_offset_min", "read_times"]
 EPOCH_S: Final = (1e8, 1e11)  # seconds since 1970, from 1973 on
 EPOCH_MS: Final = (1e11, 1e14)
 ZONE: Final = r"\s*(Z|z|UTC|GMT|[+-]\d{2}:?\d{2}|[+-]\d{2})$"
+ISO: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?"
 DAY_FIRST: Final = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M")
 
 
@@ -39,7 +40,8 @@ def read_times(text: pd.Series[Any]) -> tuple[pd.Series[Any], NDArray[np.float64
     zone = zone.where(is_clock)
     bare = plain.mask(zone.notna(), plain.str.replace(ZONE, "", regex=True))
     bare = bare.str.replace(r"^(\d{4})/(\d{2})/(\d{2})", r"\1-\2-\3", regex=True)
-    parsed = pd.to_datetime(bare.where(is_clock), format="ISO8601", errors="coerce")
+    is_iso = is_clock & bare.str.fullmatch(ISO).fillna(False).astype(bool)
+    parsed = pd.to_datetime(bare.where(is_iso), format="ISO8601", errors="coerce")
     time: pd.Series[Any] = parsed.astype("datetime64[us]")
     for pattern in DAY_FIRST:
         open_rows = time.isna() & is_clock

@@ -183,6 +183,9 @@ def keep_proposal(kind: str, path: Path, target: Path, *, sheet: str = "") -> Pr
     if target.exists():
         message = f"{target}: is there already; name another file, or remove it first."
         raise InputError(message)
+    if kind == "route" and not sheet and open_routes(path) is not None:
+        message = f"{path}: is a file of GPS traces and needs no mapping; import it without one."
+        raise InputError(message)
     proposal = propose_mapping(path, kind, sheet=sheet)
     try:
         target.write_text(proposal.to_yaml(), encoding="utf-8")

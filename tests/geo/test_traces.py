@@ -162,7 +162,7 @@ def test_exchanged_axes_are_put_right(tmp_path):
 def test_times_of_all_kinds():
     texts = ["2024-05-01T06:30:00Z", "2024-05-01 06:30", "2024/05/01 06:30:00+0700",
              "01/05/2024 06:30:00", "1714545000", "1714545000000", "2024-05-01T06:30:00.5-05:30",
-             "6 o'clock", ""]  # fmt: skip
+             "2024-05-01T06:30Z+07:00", ""]  # fmt: skip
     time, offset = read_times(pd.Series(texts))
     six, night = pd.Timestamp("2024-05-01 06:30"), pd.Timestamp("2024-04-30 23:30")
     assert time.tolist()[:6] == [six, six, night, six, six, six]
@@ -235,7 +235,7 @@ steps = st.lists(
 
 
 @given(rows=steps)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_every_fix_is_kept_or_counted(rows):
     rows = sorted(((a, 50 * x, 50 * y, s) for a, x, y, s in rows), key=lambda r: (r[0], r[3]))
     traces = make_traces(rows)
