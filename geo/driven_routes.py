@@ -77,7 +77,13 @@ class _Path:
     segment_id: IntArray
     length: FloatArray
     is_forward: BoolArray
+    start_m: FloatArray  # where each step begins, from the start of its segment's line
     to_gate_m: float
+
+    def find_start(self, step: int, along: float) -> float:
+        """Return where a place along the path lies on the line of the step it is on [m]."""
+        skipped = along - float(self.length[:step].sum())
+        return float(self.start_m[step]) + (skipped if self.is_forward[step] else -skipped)
 
 
 def replace_modelled(
@@ -201,13 +207,16 @@ def _find_path(
     line = shapely.LineString(shapely.ops.substring(line, 0.0, along).coords)
     length, _, to = _cut(matched.step_length_m[steps], 0.0, along)
     steps = steps[:to]
+    is_forward = matched.step_is_forward[steps] ^ is_back
+    starts = np.where(is_forward, matched.step_from_m[steps], matched.step_to_m[steps])
     return _Path(
         trace=trace,
         gate=gate,
         line=line,
         segment_id=matched.step_segment_id[steps],
         length=length,
-        is_forward=matched.step_is_forward[steps] ^ is_back,
+        is_forward=is_forward,
+        start_m=starts,
         to_gate_m=to_gate,
     )
 
@@ -297,7 +306,9 @@ def _exchange(
         row = {"route": int(stays.sum()) + at, "origin": key[0], "gate": key[1]}
         driven = {"length_m": float(length.sum()), "time_s": time}
         access = one["distance_m"] + path.to_gate_m
-        rows.append({**row, **driven, "alternative": 0, "share": 1.0, "access_m": access})
+        lone = {"alternative": 0, "share": 1.0, "path_size": 1.0, "overlap_share": 0.0}
+        start = path.find_start(begin, one["along"])
+        rows.append({**row, **driven, **lone, "access_m": access, "start_m": start})
         before = {f"modelled_{name}": mean.get(key, np.nan) for name, mean in means.items()}
         told = {"trace": path.trace, "distance_m": one["distance_m"]}
         replaced.append({**row, **told, **driven, **before})

@@ -38,6 +38,9 @@ def modelled():
             "time_s": [100.0, 200.0, 50.0, 70.0],
             "length_m": [2_500.0, 3_300.0, 1_500.0, 4_000.0],
             "access_m": 10.0,
+            "start_m": 0.0,
+            "path_size": 1.0,
+            "overlap_share": 0.0,
         }
     )
     return Routes(
@@ -86,6 +89,9 @@ def test_origins_along_the_path_travel_it_to_the_gate(modelled, road, fixes, dir
     assert routes.routes["length_m"].tolist() == pytest.approx([4_000, 2_500, 1_500, 500])
     assert routes.routes["access_m"].tolist() == pytest.approx([10, 150, 350, 60])
     assert routes.routes["share"].tolist() == [1.0] * 4
+    # 1 begins on a line that runs the other way, 500 m before its start
+    assert routes.routes["start_m"].tolist() == pytest.approx([0, 500, 500, 500])
+    assert routes.routes["path_size"].tolist() == [1.0] * 4
     assert routes.step_offset.tolist() == [0, 2, 5, 7, 8]
     assert routes.step_segment_id.tolist() == [9, 2, 0, 1, 2, 1, 2, 2]
     assert routes.step_length_m[2:] == pytest.approx([500, 1_000, 1_000, 500, 1_000, 500])
@@ -157,3 +163,30 @@ def test_overlap_by_hand():
     assert overlap["false_m"].tolist() == [50, 0]
     with pytest.raises(TableError, match="to_m"):
         measure_overlap(driven.drop(columns="to_m"), other)
+
+
+def test_routes_that_were_found_are_replaced_and_can_be_drawn(road):
+    import geopandas as gpd
+    import shapely
+
+    from geo.road_graph import VEHICLES
+    from geo.route_lines import draw_routes
+    from geo.routing import build_routable_roads, find_routes
+
+    shapes = [[(0, 0), (1_000, 0)], [(2_000, 0), (1_000, 0)], [(2_000, 0), (3_000, 0)]]
+    segments = make_segments([(0, 1), (2, 1), (2, 3)], shapes)
+    roads = build_routable_roads(segments, vehicle=VEHICLES["bus"])
+    origins, gates = (gpd.GeoSeries(shapely.points(xy), crs=32648) for xy in (ORIGINS, GATE))
+    routes = find_routes(roads, origins, gates)
+    result = replace(routes, drive(road, EAST), road, use("to_work"))
+    assert len(result.replaced) >= 3
+    told = result.replaced
+    assert told["length_m"].to_numpy() == pytest.approx(told["modelled_length_m"].to_numpy())
+    assert told["time_s"].to_numpy() == pytest.approx(told["modelled_time_s"].to_numpy())
+    rows = np.arange(len(result.routes.routes))
+    lines = draw_routes(result.routes, segments.geometry.to_numpy(), rows)
+    lengths = result.routes.routes["length_m"].to_numpy()
+    assert shapely.length(lines) == pytest.approx(lengths)
+    columns = result.routes.routes.columns.tolist()
+    assert columns == routes.routes.columns.tolist()
+    assert not result.routes.routes.isna().any(axis=None)
