@@ -84,6 +84,35 @@ class Settings(BaseModel):
     roadside_distance_m: float = Field(
         30.0, gt=0, description="A building or shop farther from every road is along none [m]."
     )
+    time_zone: str = Field(
+        "Asia/Phnom_Penh",
+        description="Time zone of the clocks of shifts, for the light of commutes.",
+    )
+    dark_below_deg: float = Field(
+        -6.0,
+        ge=-18,
+        le=0,
+        description="It is dark when the sun stands lower than this [degrees]; -6 is the end of "
+        "civil twilight, -0.8333 sunset.",
+    )
+    working_days_per_year: float = Field(
+        290.0, gt=0, le=366, description="Days a year on which workers commute."
+    )
+    arrival_margin_min: float = Field(
+        10.0,
+        ge=0,
+        le=240,
+        description="Workers arrive this long before their shift and leave this long after it "
+        "[min].",
+    )
+    n_route_alternatives: int = Field(
+        3, ge=1, le=10, description="Greatest number of routes between a village and a factory."
+    )
+    min_worker_km: float = Field(
+        1_000_000.0,
+        ge=0,
+        description="No rate of commute crashes is given on fewer worker-km over the period.",
+    )
     epdo_weights: dict[str, float] = Field(
         {"fatal": 542.0, "serious": 29.0, "slight": 11.0, "damage_only": 1.0},
         description="Weight of a crash in the equivalent-property-damage-only (EPDO) score.",

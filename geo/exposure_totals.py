@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from geo.flow_loops import HOURS
 __all__ = ["DEFAULT_WORKING_DAYS", "Exposure", "add_exposure"]
 
 FloatArray = NDArray[np.float64]
+Columns = dict[str, NDArray[Any]]
 
 # Six days a week (Labour Law of Cambodia, art. 146-147) less about 22 public holidays a year.
 DEFAULT_WORKING_DAYS: Final = 290.0
@@ -124,9 +125,9 @@ class _Totals:
         self.segment_workers = {way: np.zeros(sites.n_segments) for way in ways}
         self.crossing_workers = {way: np.zeros(sites.n_intersections) for way in ways}
         self.crossing = {light: np.zeros(sites.n_intersections) for light in LIGHTS}
-        self.gates: list[pd.DataFrame] = []
-        self.groups: list[pd.DataFrame] = []
-        self.hours: list[pd.DataFrame] = []
+        self.gates: list[Columns] = []
+        self.groups: list[Columns] = []
+        self.hours: list[Columns] = []
 
     def add(self, one: GateFlows) -> None:
         """Add the flows of one leg and gate."""
@@ -162,28 +163,34 @@ class _Totals:
             (SiteType.INTERSECTION, one.intersection_id, one.crossing, crossing),
         ):
             of_way = [workers[:, direction == way].sum(axis=1) for way in self.segment_workers]
-            table = pd.DataFrame(
+            self.gates.append(
                 {
                     "gate": np.full(ids.size, one.gate, dtype=np.int32),
-                    "is_segment": kind is SiteType.SEGMENT,
+                    "is_segment": np.full(ids.size, kind is SiteType.SEGMENT),
                     "site": ids.astype(np.int32),
                     "to_work": of_way[0],
                     "from_work": of_way[1],
                     **{light: by_light[light].sum(axis=1) for light in LIGHTS},
                 }
             )
-            self.gates.append(table)
-        groups = one.groups[["mode", "shift", "direction"]].assign(
-            gate=one.gate,
-            workers_per_day=one.groups["workers"],
-            **{light: km[light].sum(axis=0) for light in LIGHTS},
+        names = {name: one.groups[name].to_numpy() for name in GROUP[1:]}
+        self.groups.append(
+            {
+                "gate": np.full(direction.size, one.gate),
+                **names,
+                "workers_per_day": one.groups["workers"].to_numpy(),
+                **{light: km[light].sum(axis=0) for light in LIGHTS},
+            }
         )
-        self.groups.append(groups)
-        mode = one.groups["mode"].to_numpy().repeat(HOURS)
-        hour = np.tile(np.arange(HOURS), len(one.groups))
-        frame = pd.DataFrame({"mode": mode, "hour": hour, "km": one.worker_km_by_hour.ravel()})
-        summed = frame[frame["km"] > 0].groupby(["mode", "hour"], as_index=False)["km"].sum()
-        self.hours.append(summed.assign(gate=one.gate))
+        group, hour = np.nonzero(one.worker_km_by_hour)
+        self.hours.append(
+            {
+                "gate": np.full(group.size, one.gate),
+                "mode": names["mode"][group],
+                "hour": hour,
+                "km": one.worker_km_by_hour[group, hour],
+            }
+        )
 
     def close(self, days: float) -> Exposure:
         """Turn the sums into tables of a year."""
@@ -281,7 +288,7 @@ def _describe_places(
     )
 
 
-def _concat(tables: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
+def _concat(tables: list[Columns], columns: list[str]) -> pd.DataFrame:
     if not tables:
         return pd.DataFrame({name: np.zeros(0) for name in columns})
-    return pd.concat(tables, ignore_index=True)[columns]
+    return pd.DataFrame({name: np.concatenate([one[name] for one in tables]) for name in columns})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -66,7 +66,10 @@ def match_riders(
     """
     trips = trips[trips["workers"] > 0]
     grouped = trips.groupby(GROUP_COLUMNS, sort=True, dropna=False)
-    names = grouped.size().reset_index()[GROUP_COLUMNS]
+    sizes = grouped.size().reset_index()
+    names = {name: np.asarray(sizes[name], dtype=object) for name in ("mode", "shift")}
+    for name in ("start_min", "end_min"):
+        names[name] = sizes[name].astype("float64").to_numpy()
     table = {
         "gate": trips["gate"].to_numpy(dtype=np.int64),
         "origin": trips["origin"].to_numpy(dtype=np.int64),
@@ -96,7 +99,7 @@ def _match_gate(
     rows: IntArray,
     routes: dict[str, NDArray[np.generic]],
     trips: dict[str, NDArray[np.generic]],
-    names: pd.DataFrame,
+    names: dict[str, NDArray[Any]],
     directions: tuple[str, ...],
 ) -> GateRiders | None:
     """Return the riders of one gate; its trips are sorted by origin."""
@@ -112,13 +115,14 @@ def _match_gate(
     used, group = np.unique(trips["name"][trip], return_inverse=True)
     workers = trips["workers"][trip] * routes["share"][rows][of_route]
     km = workers * routes["length_m"][rows][of_route] / M_PER_KM
-    own = names.iloc[used]
-    groups = pd.concat([own.assign(direction=way) for way in directions], ignore_index=True)
-    groups["is_light_known"] = _find_anchor(groups).notna()
-    groups["workers"] = np.tile(np.bincount(group, workers), len(directions))
+    n_ways = len(directions)
+    groups = {name: np.tile(values[used], n_ways) for name, values in names.items()}
+    groups["direction"] = np.repeat(np.array(directions, dtype=object), used.size)
+    groups["is_light_known"] = ~np.isnan(_find_anchor(groups))
+    groups["workers"] = np.tile(np.bincount(group, workers), n_ways)
     return GateRiders(
         gate=gate,
-        groups=groups,
+        groups=pd.DataFrame(groups),
         riders=Riders(
             route=rows,
             time_s=np.asarray(routes["time_s"][rows], dtype=np.float64),
@@ -126,14 +130,15 @@ def _match_gate(
             group=group.astype(np.int64),
             workers=np.asarray(workers, dtype=np.float64),
         ),
-        km_per_day=np.tile(np.bincount(group, km), len(directions)),
+        km_per_day=np.tile(np.bincount(group, km), n_ways),
     )
 
 
 def set_clock(groups: pd.DataFrame, dark_share: FloatArray, margin_min: float) -> Clock:
     """Return when each group is at the gate, and when it is dark."""
-    sign = np.where(groups["direction"] == Direction.FROM_WORK.value, 1.0, -1.0)
-    at_gate = _find_anchor(groups).to_numpy(dtype=np.float64) + sign * margin_min + DAYS_AHEAD
+    columns = {name: groups[name].to_numpy() for name in ("direction", "start_min", "end_min")}
+    sign = np.where(columns["direction"] == Direction.FROM_WORK.value, 1.0, -1.0)
+    at_gate = _find_anchor(columns) + sign * margin_min + DAYS_AHEAD
     known, time = np.unique(np.stack([at_gate, sign]), axis=1, return_inverse=True)
     return Clock(
         at_gate_min=known[0],
@@ -143,7 +148,7 @@ def set_clock(groups: pd.DataFrame, dark_share: FloatArray, margin_min: float) -
     )
 
 
-def _find_anchor(groups: pd.DataFrame) -> pd.Series[float]:
-    """Return the start of the shift of those on their way to work, else its end."""
+def _find_anchor(groups: Mapping[str, NDArray[Any]]) -> FloatArray:
+    """Return the start of the shift of those on their way to work, else its end; or NaN."""
     is_home = groups["direction"] == Direction.FROM_WORK.value
-    return groups["start_min"].astype("float64").mask(is_home, groups["end_min"].astype("float64"))
+    return np.where(is_home, groups["end_min"], groups["start_min"]).astype(np.float64)

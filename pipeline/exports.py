@@ -73,6 +73,11 @@ SHAPES = {
     "factories": "Point",
 }
 MIN_PERSONS = 5  # fewer are not told apart from each other
+SEGMENTS_ONLY = ["length_m", "crashes_per_km_year", "worker_km_per_year"]
+ABOUT_WORKERS = (
+    *("workers_per_day", "worker_km_per_year", "worker_passings_per_year"),
+    *("worker_dark_share", "n_factories"),
+)
 SYNTHETIC_NOTE = "SYNTHETIC: invented data"
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 WGS84_DECIMALS = 7  # about a centimetre
@@ -171,7 +176,7 @@ def read_layers(folder: Path, file_names: Mapping[int, str]) -> Layers:
     file_names
         `import_id` of the records: the file that was imported.
     """
-    sites = load_table(folder, "sites")
+    sites = hide_few_workers(load_table(folder, "sites"))
     crashes = load_table(folder, "crashes")
     factories = load_table(folder, "factories")
     hotspots = load_table(folder, "hotspots")
@@ -180,9 +185,13 @@ def read_layers(folder: Path, file_names: Mapping[int, str]) -> Layers:
     kept = [column for column in CRASH_COLUMNS if column in crashes]
     first = [column for column in HOTSPOT_FIRST if column in hotspots]
     layers: Layers = {
-        "segments": add_attributes(sites[is_segment], load_table(folder, "segments"), "S"),
+        "segments": add_attributes(
+            sites[is_segment].drop(columns="worker_passings_per_year", errors="ignore"),
+            load_table(folder, "segments"),
+            "S",
+        ),
         "intersections": add_attributes(
-            sites[~is_segment].drop(columns=["length_m", "crashes_per_km_year"]),
+            sites[~is_segment].drop(columns=SEGMENTS_ONLY, errors="ignore"),
             load_table(folder, "intersections"),
             "I",
         ),
@@ -220,6 +229,14 @@ def hide_few(hotspots: pd.DataFrame) -> pd.DataFrame:
     """Return hotspots whose count of worker commutes is empty where it is 1 to 4."""
     n_persons = hotspots["n_worker_commute"].astype("Int64")
     return hotspots.assign(n_worker_commute=n_persons.mask(n_persons.between(1, MIN_PERSONS - 1)))
+
+
+def hide_few_workers(sites: pd.DataFrame) -> pd.DataFrame:
+    """Return sites without the workers that pass where they are fewer than five."""
+    if "workers_per_day" not in sites:  # a run of an earlier version
+        return sites
+    is_few = sites["workers_per_day"].between(0, MIN_PERSONS, inclusive="neither")
+    return sites.assign(**{name: sites[name].mask(is_few) for name in ABOUT_WORKERS})
 
 
 def keep_described(layer: pd.DataFrame, name: str) -> pd.DataFrame:

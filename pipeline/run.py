@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from models.screening import CLEARLY_OVERDISPERSED
 from pipeline.account import Account, Job, Period
 from pipeline.areas import load_area
 from pipeline.attributes import add_attributes
+from pipeline.commute_risk import CommuteRisk, add_to_sites, assess_commutes, write_commutes
+from pipeline.commutes import prepare_commutes, read_commute_records
 from pipeline.frame import Frame, prepare_frame
 from pipeline.layers import write_risk_raster
 from pipeline.matching import Crashes, read_crashes
@@ -85,13 +88,16 @@ def run_area(
                     rows_dropped=n_merged,
                     reason=f"{n_merged} merged with another report" if n_merged else "",
                 )
-            factories = database.read("factory", key)
-        frame = add_attributes(job, frame, factories)
+            records = read_commute_records(database, key)
+        frame = add_attributes(job, frame, records.factories)
         warn_of_repeats(job, found)
         crashes, period = select_period(found.frame, since, until, job.account)
         placed = place(job, frame, crashes, period, found.digest)
+        commutes = prepare_commutes(job, frame, records, period)
+        risk = assess_commutes(job, commutes, placed, records.casualties, frame.segments, period)
         results = score(job, frame, placed, period)
-        return keep_run(job, frame, placed, factories, results, period, found.digest)
+        results = replace(results, sites=add_to_sites(results.sites, commutes))
+        return keep_run(job, frame, placed, risk, results, period, found.digest)
 
 
 def warn_of_repeats(job: Job, found: Crashes) -> None:
@@ -109,7 +115,7 @@ def keep_run(
     job: Job,
     frame: Frame,
     placed: gpd.GeoDataFrame,
-    factories: pd.DataFrame,
+    risk: CommuteRisk,
     results: Results,
     period: Period,
     digest: str,
@@ -121,11 +127,13 @@ def keep_run(
     run_id = choose_run_id(job.workspace.runs_folder(area.key), fingerprint[:8])
     with appearing_whole(job.workspace.runs_folder(area.key) / run_id) as folder:
         with job.account.step("files") as counts:
-            write_tables(folder, frame, placed, factories, results)
+            write_tables(folder, frame, placed, risk.commutes.factories, results)
+            write_commutes(folder, risk)
             write_run_tiles(results.sites, results.hotspots, folder)
             write_risk_raster(results.lixels, folder, years=period.years)
             counts.update(rows_in=len(results.sites), rows_out=len(results.sites))
         manifest = describe_run(job, frame, placed, results, period)
+        manifest["commutes"] = risk.to_dict()
         manifest = {
             "run_id": run_id,
             "created_at": utc_now_text(),

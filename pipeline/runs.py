@@ -38,6 +38,16 @@ RUN_TABLES = (
     "lixels",
     "hotspots",
     "factories",
+    "commute_flows",
+    "commute_routes",
+    "commute_groups",
+    "commute_hours",
+    "commute_rates",
+    "commute_factories",
+    "commute_crashes",
+)
+PLAIN_TABLES = tuple(
+    name for name in RUN_TABLES if name.startswith("commute_") and name != "commute_routes"
 )
 
 
@@ -161,7 +171,7 @@ def load_table(run_path: Path, name: str, columns: list[str] | None = None) -> p
     path = run_path / f"{name}.parquet"
     if name not in RUN_TABLES or not path.is_file():
         raise MissingDataError.no_such("table", name, RUN_TABLES, "publish a complete run.")
-    is_plain = columns is not None and "geometry" not in columns
+    is_plain = name in PLAIN_TABLES or (columns is not None and "geometry" not in columns)
     read = pd.read_parquet if is_plain else gpd.read_parquet
     try:
         frame: pd.DataFrame = read(path, columns=columns)

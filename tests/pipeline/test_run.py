@@ -29,6 +29,9 @@ RUN_FILES = {
     *("run.json", "segments.parquet", "intersections.parquet", "nodes.parquet"),
     *("places.parquet", "crashes.parquet", "sites.parquet", "lixels.parquet"),
     *("hotspots.parquet", "factories.parquet", "tiles.pmtiles", "risk.tif"),
+    *("commute_flows.parquet", "commute_routes.parquet", "commute_groups.parquet"),
+    *("commute_hours.parquet", "commute_rates.parquet", "commute_factories.parquet"),
+    *("commute_crashes.parquet", "commute_summary.json"),
 }
 
 

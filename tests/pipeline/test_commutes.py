@@ -1,0 +1,140 @@
+"""Commutes of the small world: trunk road of 10 km, side roads of 800 m."""
+
+from __future__ import annotations
+
+import json
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.commute_tables import FLOW_COLUMNS, merge_small
+from pipeline.imports import import_records
+from pipeline.run import run_area
+from pipeline.runs import load_table
+from tests.pipeline.conftest import at
+
+
+def write(path, header, *rows):
+    lines = [header, *(",".join(map(str, row)) for row in rows)]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def commuted(workspace, recorded_area, settings, tmp_path):
+    """Two factories on the trunk road; 40, 3 and 30 workers; one crash of a worker."""
+    f1, f2 = at(8000, 0), at(2000, 0)
+    files = {
+        "factory": write(
+            tmp_path / "f.csv",
+            "factory_id,name,lon,lat,workers,shifts",
+            ("F1", "One (SYNTHETIC)", *f1, 43, "06:20-15:30"),
+            ("F2", "Two (SYNTHETIC)", *f2, 30, "whenever"),
+        ),
+        "origin": write(
+            tmp_path / "o.csv",
+            "origin_id,factory_id,village,lon,lat,workers,share_bus,share_motorcycle_driver",
+            ("a", "F1", "A", *at(3000, 0), 40, 0.75, 0.25),
+            ("b", "F1", "B", *at(6000, 0), 3, 1, ""),
+            ("c", "F2", "C", *at(4000, 0), 30, "", ""),
+            ("d", "F2", "D", *at(4000, 60_000), 9, 1, ""),
+            ("e", "F9", "E", *at(4000, 0), 5, 1, ""),
+        ),
+        "casualty": write(
+            tmp_path / "c.csv",
+            "casualty_id,crash_source_id,road_user,injury,is_worker,factory_id",
+            ("k1", "c3", "bus", "slight", "yes", "F1"),
+        ),
+    }
+    for kind, path in files.items():
+        import_records(workspace, kind, path, area=recorded_area)
+    manifest = run_area(workspace, recorded_area, settings=settings)
+    return workspace.runs_folder(recorded_area) / manifest["run_id"], manifest
+
+
+def test_a_run_tells_who_commutes_where_and_keeps_it(commuted, workspace, settings):
+    folder, manifest = commuted
+    check_worker_km(folder, manifest)
+    check_sites_and_flows(folder, manifest)
+    check_routes(folder)
+    again = run_area(workspace, "test", settings=settings)
+    assert {step["name"]: step for step in again["steps"]}["commutes"]["cached"]
+    assert again["commutes"] == manifest["commutes"]
+
+
+def check_worker_km(folder, manifest):
+    found = manifest["commutes"]
+    # 40 x 5 km, 3 x 2 km, 30 x 2 km, there and back on 290 days
+    assert found["worker_km_per_year"] == pytest.approx(2 * 290 * (200 + 6 + 60), rel=0.01)
+    assert found["conservation_error"] < 1e-9
+    assert found["worker_km_by_light"]["unknown"] == pytest.approx(2 * 290 * 60, rel=0.01)
+    assert found["worker_km_by_mode"]["unknown"] == pytest.approx(2 * 290 * 60, rel=0.01)
+    assert found["workers_without_route"] == 9
+    assert sum(found["origins_left_out"].values()) == 2
+    assert found["origins_left_out"]["of a factory that is not recorded"] == 1
+    assert any("whenever" in text for text in manifest["warnings"])
+    assert json.loads((folder / "commute_summary.json").read_text(encoding="utf-8")) == found
+    steps = {step["name"]: step for step in manifest["steps"]}
+    assert (steps["commutes"]["rows_in"], steps["commutes"]["rows_out"]) == (5, 3)
+
+
+def check_sites_and_flows(folder, manifest):
+    """Sites know who passes; fewer than five workers name no factory."""
+    sites = load_table(folder, "sites").set_index("site_id")
+    assert sites["workers_per_day"].max() == pytest.approx(70)  # km 3 to 4: 40 + 30
+    assert sites["workers_per_day"].min() == 0
+    total = manifest["commutes"]["worker_km_per_year"]
+    assert sites["worker_km_per_year"].sum() == pytest.approx(total)
+    flows = load_table(folder, "commute_flows")
+    assert flows["worker_km_per_year"].sum() == pytest.approx(total)
+    named = flows[flows["factory_id"].notna()]
+    assert named.groupby(["segment_id", "factory_id", "shift"])["workers_per_day"].sum().min() >= 5
+
+
+def check_routes(folder):
+    """Routes run from village to gate; those of few workers are not drawn."""
+    routes = gpd.read_parquet(folder / "commute_routes.parquet")
+    assert set(routes["origin_id"]) == {"a", "c"}
+    assert np.allclose(routes.length, routes["length_m"])
+    assert routes["workers_per_day"].sum() == pytest.approx(70)
+
+
+def test_an_area_without_commutes_has_empty_tables_and_unknown_workers(
+    workspace, recorded_area, settings
+):
+    manifest = run_area(workspace, recorded_area, settings=settings)
+    folder = workspace.runs_folder(recorded_area) / manifest["run_id"]
+    flows = load_table(folder, "commute_flows")
+    assert list(flows.columns) == list(FLOW_COLUMNS)
+    assert flows.empty
+    assert load_table(folder, "sites")["workers_per_day"].isna().all()
+    assert manifest["commutes"]["worker_km_per_year"] == 0
+
+
+def make_flows(*rows):
+    columns = ["segment_id", "gate", "mode", "shift", "workers", "km", "dark", "known"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_small_groups_are_merged_first_over_shifts_then_over_factories():
+    flows = [
+        make_flows(
+            (1, 0, "bus", "early", 20.0, 2.0, 1.0, 2.0),
+            (1, 0, "bus", "late", 2.0, 0.2, 0.2, 0.2),
+            (2, 0, "bus", "early", 20.0, 2.0, 0.0, 0.0),
+        ),
+        make_flows(
+            (1, 1, "bus", "early", 3.0, 0.3, 0.0, 0.3), (1, 2, "bus", "early", 1.0, 0.1, 0.0, 0.1)
+        ),
+    ]
+    found = merge_small(flows, pd.Series(["F1", "F2", "F3"]), days=10)
+    rows = found.sort_values(["segment_id", "workers_per_day"]).to_numpy().tolist()
+    assert [row[:5] for row in rows] == [
+        [1, pytest.approx(np.nan, nan_ok=True), "bus", "any", 4.0],
+        [1, "F1", "bus", "any", 22.0],
+        [2, "F1", "bus", "early", 20.0],
+    ]
+    assert found["worker_km_per_year"].sum() == pytest.approx(46.0)
+    assert found.loc[found["segment_id"] == 2, "dark_share"].isna().all()
