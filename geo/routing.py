@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.errors import InputError
 from core.progress import Progress, no_progress
 from geo.alternatives import AlternativeRules, find_alternatives
 from geo.crs import require_same_metric_crs
@@ -29,6 +28,7 @@ from geo.route_ends import (
     find_route_ends,
     list_pairs,
 )
+from geo.route_options import RouteOptions
 from geo.shortest_paths import (
     FAR,
     Workspace,
@@ -58,58 +58,6 @@ S_PER_MIN = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RouteOptions:
-    """What is searched for.
-
-    Attributes
-    ----------
-    max_distance_m
-        Pairs farther apart as the crow flies are not joined [m].
-    max_time_s
-        Routes that take longer are not taken [s].
-    max_origin_access_m, max_gate_access_m
-        Greatest straight distance from an origin, and from a gate, to its road [m].
-    n_alternatives
-        Greatest number of routes of one origin and gate, the fastest included.
-    max_time_ratio
-        An alternative takes at most this many times the fastest time [-].
-    max_overlap_share
-        It shares at most this much of its length with any other route [-].
-    penalty
-        Time on roads that a route uses already is taken times this in the search for the
-        next [-].
-    theta_per_min
-        How strongly time counts in the choice between routes [1/min]; an assumption.
-    n_threads
-        How many gates are searched at once; 0 for as many as there are processors.
-    """
-
-    max_distance_m: float = np.inf
-    max_time_s: float = np.inf
-    max_origin_access_m: float = 2_000.0
-    max_gate_access_m: float = 500.0
-    n_alternatives: int = 1
-    max_time_ratio: float = 1.3
-    max_overlap_share: float = 0.8
-    penalty: float = 1.4
-    theta_per_min: float = 0.3
-    n_threads: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be meant."""
-        least = {
-            **dict.fromkeys(("max_distance_m", "max_time_s", "theta_per_min", "n_threads"), 0),
-            **dict.fromkeys(("max_origin_access_m", "max_gate_access_m", "max_overlap_share"), 0),
-            **dict.fromkeys(("n_alternatives", "max_time_ratio", "penalty"), 1),
-        }
-        for name, low in least.items():
-            value = getattr(self, name)
-            if not value >= low:
-                message = f"{name}: {value} is too low; give {low} or more."
-                raise InputError(message)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Routes:
     """Routes from origins to gates, and the segments that each runs along.
 
@@ -119,9 +67,10 @@ class Routes:
         One row a route: `route` (row number), `origin` (row of the origins), `gate` (row of
         the gates), `alternative` (0 is the fastest), `share` (sums to 1 for each origin and
         gate), `time_s` [s], `length_m` [m], `access_m` (straight from the origin to its
-        road and from the gate's road to the gate, no part of `length_m`) [m], `path_size`
-        and `overlap_share` (what it has in common with the others of its pair; see
-        `geo.route_choice.compute_overlap`) [-].
+        road and from the gate's road to the gate, no part of `length_m`) [m], `start_m`
+        (where its first step begins, from the start of that segment's line; null for a
+        route without steps) [m], `path_size` and `overlap_share` (what it has in common
+        with the others of its pair; see `geo.route_choice.compute_overlap`) [-].
     step_offset
         Position of each route's first step, and the total, shape (n_routes + 1,).
     step_segment_id
@@ -220,6 +169,7 @@ def find_routes(
     table.insert(0, "route", np.arange(len(table)))
     table.insert(3, "alternative", alternative)
     table.insert(4, "share", share)
+    table["start_m"] = _find_starts(roads, ends, pair, step_offset, steps)
     return Routes(
         routes=table.assign(path_size=path_size, overlap_share=overlap_share),
         step_offset=step_offset,
@@ -382,6 +332,22 @@ def _write_all_steps(roads: RoutableRoads, ways: list[Ways]) -> tuple[IntArray, 
         write_steps(way, arcs, part)
         start = here.stop
     return offset, steps
+
+
+def _find_starts(
+    roads: RoutableRoads, ends: RouteEnds, pair: IntArray, step_offset: IntArray, steps: Steps
+) -> FloatArray:
+    """Find where along its first segment's line each route begins [m]."""
+    start_m = np.full(len(pair), np.nan)
+    has_steps = np.diff(step_offset) > 0
+    first, of_pair = step_offset[:-1][has_steps], pair[has_steps]
+    row = np.searchsorted(roads.segment_id, steps.segment_id[first])
+    length_m = roads.graph.length_m[roads.search.arc_of_row[row].max(axis=1)]
+    share = ends.origins.share[of_pair]
+    at_node = (share == 0.0) | (share == 1.0)
+    from_node = np.where(steps.is_forward[first], 0.0, 1.0)
+    start_m[has_steps] = np.where(at_node, from_node, share) * length_m
+    return start_m
 
 
 def _list_unreachable(ends: RouteEnds, pair: IntArray, options: RouteOptions) -> pd.DataFrame:

@@ -9,27 +9,23 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from core.errors import DataSourceError, InputError
-from core.settings import Settings
-from core.vocabulary import RoadClass
+from core.errors import DataSourceError
 from geo.alignment import measure_alignment
 from geo.crs import to_metric
-from geo.network import build_network_from_lines, build_network_from_osm, write_network
 from geo.snapping import snap_points
 from geo.vector_io import read_lines, read_points, write_layer
 from models.before_after import DESIGNS, evaluate
-from pipeline.cli_output import echo_json, echo_pairs, make_progress
+from pipeline.cli_output import echo_json, echo_pairs
 from pipeline.commands.attributes import attributes
 from pipeline.commands.shared import existing_file, json_option
 from pipeline.commands.tools_match import match
-from pipeline.workspace import appearing_whole
+from pipeline.commands.tools_network import network, network_diff
+from pipeline.commands.tools_routes import routes
 from reports.claims import write_claim
 
 __all__ = ["tools"]
 
-OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".pbf")
 SHARP_RADIUS_M = 100.0  # told in the summary
-ALL_CLASSES = tuple(road_class.value for road_class in RoadClass)
 
 
 @click.group()
@@ -39,41 +35,9 @@ def tools() -> None:
 
 tools.add_command(attributes)
 tools.add_command(match)
-
-
-@tools.command()
-@click.argument("file", type=existing_file)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True)
-@click.option(
-    "--road-class",
-    "road_classes",
-    multiple=True,
-    type=click.Choice([*ALL_CLASSES, "all"]),
-    help="Take this class (repeat), or all; by default all but service and path.",
-)
-@json_option
-def network(*, file: Path, out: Path, road_classes: tuple[str, ...], as_json: bool) -> None:
-    """Turn an OSM file or line layer into segments.parquet and intersections.parquet."""
-    if out.exists() and any(out.iterdir()):
-        message = f"{out}: is there already and not empty; choose another --out folder."
-        raise InputError(message)
-    defaults = Settings()
-    chosen = ALL_CLASSES if "all" in road_classes else road_classes or defaults.road_classes
-    is_osm = file.name.lower().endswith(OSM_SUFFIXES)
-    builder = build_network_from_osm if is_osm else build_network_from_lines
-    built = builder(
-        file,
-        road_classes=chosen,
-        max_segment_length_m=defaults.max_segment_length_m,
-        intersection_tolerance_m=defaults.intersection_tolerance_m,
-        progress=make_progress(),
-    )
-    with appearing_whole(out) as partial:
-        write_network(built, partial)
-    if as_json:
-        echo_json(built.summary)
-    else:
-        echo_pairs(built.summary)
+tools.add_command(network)
+tools.add_command(network_diff)
+tools.add_command(routes)
 
 
 @tools.command()
