@@ -223,7 +223,7 @@ def _choose_record(records: pd.DataFrame, kind: str) -> pd.Series[Any] | None:
     telling = [name for name in fields if name not in MORE_FIELDS | {"lon", "lat"}]
     listed = _newest_first(records)[telling[: LISTED_FIELDS + 1]]
     if words.strip():
-        text = listed.astype("str").apply(" ".join, axis=1)
+        text = listed.astype("str").fillna("").apply(" ".join, axis=1)
         listed = listed[text.str.contains(words.strip(), case=False, regex=False)]
     if len(listed) > SHOWN_ROWS:
         st.caption(f"The first {SHOWN_ROWS:,} of {len(listed):,}; type a word to find others.")

@@ -112,6 +112,16 @@ def test_what_is_missing_is_said_and_nothing_kept(open_records, home):
     assert read(home, "crash").empty
 
 
+def test_a_record_with_empty_fields_is_found_by_a_word(open_records, home):
+    take(home, "source_id,occurred_at,lon,lat,severity\nA7,2024-01-02,,,\nB8,2024-01-03,,,fatal\n")
+    app = open_records("Correct")
+    assert not app.exception
+    app = pick(app, "Find").set_value("b8").run()
+    assert not app.exception
+    assert len(app.dataframe[0].value) == 1
+    assert pick(app, "Find").set_value("nan").run().dataframe[0].value.empty
+
+
 def test_an_import_is_taken_back(open_records, home):
     take(home, "source_id,occurred_at,lon,lat,severity\n1,2024-01-02,104.9,11.5,fatal\n")
     assert len(read(home, "crash")) == 1
