@@ -25,6 +25,7 @@ from core.units import M_PER_KM
 from core.vocabulary import RoadClass
 from geo.boundaries import read_boundary
 from geo.chains import RoadLines
+from geo.components import describe_components
 from geo.crs import WGS84, estimate_metric_crs, is_metric, parse_crs
 from geo.intersections import build_intersections
 from geo.osm import OsmRoads, read_osm
@@ -302,7 +303,6 @@ def _summarise(
     length_km = segments["length_m"] / M_PER_KM
     by_class = length_km.groupby(segments["road_class"]).sum()
     total = float(length_km.sum())
-    largest = float(length_km[segments["component"] == 0].sum())
     to_wgs84 = Transformer.from_crs(system, WGS84, always_xy=True)
     bounds = to_wgs84.transform_bounds(*segments.total_bounds)
     return {
@@ -315,8 +315,7 @@ def _summarise(
             for word in RoadClass
             if word.value in by_class.index
         },
-        "n_components": int(segments["component"].max()) + 1,
-        "largest_component_share": round(largest / total, 6),
+        **describe_components(segments),
         "crs": system.to_string(),
         "bounds_wgs84": [round(float(value), 7) for value in bounds],
     }

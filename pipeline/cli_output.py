@@ -23,12 +23,16 @@ def echo_json(values: Mapping[str, Any]) -> None:
 
 
 def echo_pairs(values: Mapping[str, Any]) -> None:
-    """Print one `name: value` line each."""
+    """Print one `name: value` line each; a table one line a row."""
     width = max(map(len, values), default=0)
     for name, value in values.items():
         if isinstance(value, Mapping):
             value = ", ".join(f"{key}: {item}" for key, item in value.items()) or "none"
-        click.echo(f"{name:<{width}}  {value}")
+        is_table = isinstance(value, list) and value and isinstance(value[0], Mapping)
+        for row in value if is_table else [value]:
+            if is_table:
+                row = ", ".join(f"{key}: {item}" for key, item in row.items())
+            click.echo(f"{name:<{width}}  {row}")
 
 
 def echo_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
