@@ -17,9 +17,9 @@ from core.errors import DataSourceError, TableError
 from records import mapping as mappings
 from records.fields import FieldType, Kind, find_kind
 from records.kobo import ExportTable, find_repeat_kind, is_export, is_repeat
+from records.moments import ISO_FORMATS
 from records.plan import Plan, build_plan, list_expected_names
 from records.reading import RawTable, is_workbook, open_table, require_file
-from records.values import ISO_FORMATS
 from records.xlsx import SheetTable, Workbook
 
 __all__ = ["Job", "open_jobs"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pandas as pd
 import yaml
@@ -26,6 +27,7 @@ from pydantic import (
 from core.errors import ConfigError
 from records.codebooks import list_words
 from records.fields import KINDS, FieldType, Kind
+from records.moments import LOCAL_ZONE
 
 __all__ = [
     "Condition",
@@ -41,7 +43,7 @@ __all__ = [
 READY_FOLDER = Path(__file__).resolve().parents[1] / "data" / "mappings"
 MAX_BYTES = 1_000_000
 HANDED_DOWN = ("name", "title", "source", "notes", "encoding", "separator", "decimal", "crs",
-               "date_formats", "midnight_is_missing")  # fmt: skip
+               "date_formats", "midnight_is_missing", "time_zone")  # fmt: skip
 
 
 def _as_text(value: object) -> object:
@@ -145,6 +147,10 @@ class Mapping(_Strict):
         description="strptime formats, excel_serial, epoch_s or epoch_ms; without, ISO 8601 only.",
     )
     midnight_is_missing: bool = Field(False, description="00:00 means that no time was noted.")
+    time_zone: str = Field(
+        LOCAL_ZONE,
+        description="IANA name of the clock that times with a UTC offset are brought to.",
+    )
     columns: dict[str, Annotated[Pick, BeforeValidator(_as_pick)]] = Field(
         {}, description="Field: column, list of columns (first filled), or a way to pick."
     )
@@ -202,10 +208,22 @@ class Mapping(_Strict):
     def _are_formats(cls, formats: tuple[str, ...]) -> tuple[str, ...]:
         for one in formats:
             if "%z" in one or "%Z" in one:
-                message = f"{one!r}: times are local; leave the UTC offset out"
+                message = (
+                    f"{one!r}: an offset at the end is read anyway; leave it out of the format"
+                )
                 raise ValueError(message)
             pd.to_datetime(pd.Series(["x"]), format=one, errors="coerce")  # refuses bad ones
         return formats
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            message = f"{name!r} is no time zone; name it like {LOCAL_ZONE}"
+            raise ValueError(message) from None
+        return name
 
     @model_validator(mode="after")
     def _speaks_of_known_fields(self) -> Self:

@@ -24,12 +24,13 @@ from core.errors import TableError
 from records.codebooks import find_word, list_words
 from records.fields import Field, FieldType, Kind, find_kind
 from records.mapping import Mapping
+from records.moments import NUMBERED
 from records.naming import simplify_name
 from records.plan import list_missing_fields
 from records.proposal_dates import MIN_READ_SHARE, add_clocks, find_formats
 from records.proposal_names import NAMES_OF_FIELDS, WORDS_OF_CODES
 from records.reading import RawTable, is_workbook, open_table, require_file
-from records.values import NO_VALUE, NUMBERED
+from records.values import NO_VALUE
 from records.xlsx import Workbook
 
 __all__ = ["ColumnGuess", "Proposal", "dump_mapping", "propose_mapping"]

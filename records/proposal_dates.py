@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from records.values import parse_moment
+from records.moments import parse_moment
 
 __all__ = ["MIN_READ_SHARE", "DateFormats", "add_clocks", "find_formats"]
 
@@ -38,8 +38,8 @@ def find_formats(filled: pd.Series[str]) -> DateFormats | None:
     latest = pd.Timestamp(2100, 1, 1)
 
     def share(formats: tuple[str, ...]) -> float:
-        parsed, _ = parse_moment(distinct, formats=formats, latest=latest)
-        return float(parsed.values.notna().mean())
+        moments = parse_moment(distinct, formats=formats, latest=latest)
+        return float(moments.values.notna().mean())
 
     if share(()) >= MIN_READ_SHARE:
         return DateFormats(["%Y-%m-%d %H:%M", "%Y-%m-%d", *_iso_rest(distinct)])

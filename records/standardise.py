@@ -17,6 +17,7 @@ from core.vocabulary import RoadUser, Severity
 from records.cells import holds_in, make_keys, text_of
 from records.fields import Field, FieldType, IfUnknown, Kind
 from records.locating import locate_rows
+from records.moments import Moments, parse_moment
 from records.plan import Plan
 from records.tables import dtype_of
 from records.values import (
@@ -26,7 +27,6 @@ from records.values import (
     no_problem,
     parse_count,
     parse_line,
-    parse_moment,
     parse_number,
     parse_truth,
     parse_word,
@@ -37,6 +37,7 @@ __all__ = ["Standardised", "standardise_batch"]
 
 NOT_READ_ALONE = frozenset({"lon", "lat", "place_note", "road_km", "has_time"})
 FAR = pd.Timestamp(2200, 1, 1)
+CONVERTED = "time given with another offset than local; converted"
 
 
 @dataclass(slots=True)
@@ -78,9 +79,11 @@ def standardise_batch(raw: pd.DataFrame, plan: Plan) -> Standardised:
             if one.type is FieldType.MOMENT:
                 columns["has_time"] = pd.Series(pd.NA, index=raw.index, dtype="boolean")
         elif one.type is FieldType.MOMENT:
-            parsed, columns["has_time"] = _read_moment(raw, one, plan)
-            reasons = _account(reasons, one, parsed, notes)
-            columns[one.name] = parsed.values
+            moments = _read_moment(raw, one, plan)
+            columns[one.name], columns["has_time"] = moments.values, moments.has_time
+            reasons = _account(reasons, one, Parsed(moments.values, moments.problems), notes)
+            if n_converted := int((moments.is_converted & reasons.isna()).sum()):
+                notes[CONVERTED] += n_converted
         else:
             parsed = _read_field(raw, one, plan)
             reasons = _account(reasons, one, parsed, notes)
@@ -126,7 +129,7 @@ def _leave_out(raw: pd.DataFrame, one: Field) -> Column:
     return empty.astype(dtype_of(one))
 
 
-def _read_moment(raw: pd.DataFrame, one: Field, plan: Plan) -> tuple[Parsed, Column]:
+def _read_moment(raw: pd.DataFrame, one: Field, plan: Plan) -> Moments:
     """Read a moment from one column, or from one with the date and one with the time."""
     date = text_of(raw, one.name, plan)
     text = pd.Series("", index=raw.index, dtype="str") if date is None else date.fillna("")
@@ -138,6 +141,7 @@ def _read_moment(raw: pd.DataFrame, one: Field, plan: Plan) -> tuple[Parsed, Col
         formats=plan.mapping.date_formats,
         latest=plan.latest,
         midnight_is_missing=plan.mapping.midnight_is_missing,
+        zone=plan.mapping.time_zone,
     )
 
 
@@ -160,9 +164,14 @@ def _read_simple(text: Column, one: Field, plan: Plan) -> Parsed:
         case FieldType.NUMBER | FieldType.DEGREES:
             return parse_number(text, decimal=decimal)
         case FieldType.DATE:
-            formats = plan.mapping.date_formats
-            parsed, _ = parse_moment(text, formats=formats, latest=FAR)
-            return Parsed(parsed.values.dt.normalize(), parsed.problems)
+            moments = parse_moment(
+                text,
+                formats=plan.mapping.date_formats,
+                latest=FAR,
+                midnight_is_missing=True,
+                zone=plan.mapping.time_zone,
+            )
+            return Parsed(moments.values.dt.normalize(), moments.problems)
         case FieldType.TRUTH:
             return parse_truth(text)
         case FieldType.LINE:

@@ -12,14 +12,11 @@ from records.codebooks import CODEBOOKS, UNINJURED, find_word, list_words, simpl
 from records.values import (
     clean_text,
     parse_count,
-    parse_moment,
     parse_number,
     parse_truth,
     parse_word,
     parse_words,
 )
-
-LATEST = pd.Timestamp(2026, 1, 1)
 
 
 def text(*cells):
@@ -57,56 +54,6 @@ def test_counts():
         "is not a number",
         "is too large to be a count",
     ]
-
-
-def test_moments_iso():
-    cells = text(
-        "2024-03-05 07:45",
-        "2024-03-05T07:45:10",
-        "2024-03-05",
-        "2024-03-05T07:45:10.250+07:00",
-        "2013-07-17T8:45:00",
-        "",
-        "05/03/2024",
-        "2024-02-30",
-        "2027-01-01",
-        "1850-01-01",
-        "2024-03-05 25:00",
-    )
-    parsed, has_time = parse_moment(cells, formats=(), latest=LATEST)
-    values, problems = as_lists(parsed)
-    day = pd.Timestamp(2024, 3, 5)
-    assert values[:5] == [
-        day + pd.Timedelta(hours=7, minutes=45),
-        day + pd.Timedelta(hours=7, minutes=45, seconds=10),
-        day,
-        day + pd.Timedelta(hours=7, minutes=45, seconds=10.25),
-        pd.Timestamp(2013, 7, 17, 8, 45),
-    ]
-    assert values[5:] == [None] * 6
-    assert problems[:6] == [None] * 6
-    assert problems[6:] == [
-        "is not understood",
-        "is not understood",
-        "is in the future",
-        "is before 1900",
-        "is not understood",
-    ]
-    assert has_time.tolist() == [True, True, False, True, True] + [False] * 6
-
-
-def test_moments_by_format_and_midnight():
-    cells = text("05/03/2024 00:00", "05/03/2024 06:30", "05/03/2024", "2024-03-05")
-    parsed, has_time = parse_moment(
-        cells,
-        formats=("%d/%m/%Y %H:%M", "%d/%m/%Y"),
-        latest=LATEST,
-        midnight_is_missing=True,
-    )
-    values, problems = as_lists(parsed)
-    assert [value.day for value in values[:3]] == [5, 5, 5]
-    assert has_time.tolist() == [False, True, False, False]
-    assert problems[3] == "is not understood"
 
 
 def test_words_are_found_whatever_their_writing():
@@ -198,7 +145,6 @@ def test_any_text_is_a_value_or_a_problem_or_missing(cells):
     for parsed in (
         parse_number(column),
         parse_count(column),
-        parse_moment(column, formats=(), latest=LATEST)[0],
         parse_word(column, codebook="severity"),
         parse_truth(column),
     ):
