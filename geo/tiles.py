@@ -43,8 +43,11 @@ HIGH_ZOOM_MAX = 12
 ROAD_BUDGETS = {8: 15_000, MID_ZOOM_MAX: 60_000}  # features up to a zoom: a tile stays small
 ROAD_LAYERS = {8: "roads_low", MID_ZOOM_MAX: "roads_mid", HIGH_ZOOM_MAX: "roads_high"}
 
-SEGMENT_COLUMNS = ("site_id", "name", "road_class", "n_crashes", "crashes_per_km_year", "rank")
-THIN_COLUMNS = ("site_id", "road_class", "n_crashes")
+SEGMENT_COLUMNS = (
+    *("site_id", "name", "road_class", "n_crashes", "crashes_per_km_year", "rank"),
+    "workers",
+)
+THIN_COLUMNS = ("site_id", "road_class", "n_crashes", "workers")
 INTERSECTION_COLUMNS = ("site_id", "name", "n_crashes", "crashes_per_year", "rank")
 HOTSPOT_COLUMNS = ("hotspot_id", "rank", "name", "n_crashes")
 CLASS_ORDER = {road_class.value: order for order, road_class in enumerate(RoadClass)}
@@ -69,7 +72,7 @@ def build_tile_layers(
     sites
         Segments (lines) and intersections (points) of a run, with `site_id`,
         `site_type`, `road_class` and `n_crashes`; other attributes of the tiles are
-        taken when present. Any CRS.
+        taken when present, `workers_per_day` as the whole number `workers`. Any CRS.
     hotspots
         Hotspots of the run; may be empty.
 
@@ -82,8 +85,8 @@ def build_tile_layers(
         budget allows all roads at once, its layer goes on to zoom 12 and the ones between
         are not written. `intersections` (11-14) holds those with a crash; `hotspots` is on
         every zoom. Layers without features are left out. Below zoom 13 a road without a
-        crash carries no `site_id`: nothing will ever be counted on it, and tiles are half
-        as big. All frames are in degrees (EPSG:4326).
+        crash that no worker passes carries no `site_id`: nothing will ever be counted on it,
+        and tiles are half as big. All frames are in degrees (EPSG:4326).
 
     Raises
     ------
@@ -94,6 +97,8 @@ def build_tile_layers(
     has_shape = ~(shapely.is_missing(shapes) | shapely.is_empty(shapes))
     drawn = sites[has_shape].to_crs(4326)
     is_segment = drawn["site_type"] == "segment"
+    if "workers_per_day" in drawn:
+        drawn = drawn.assign(workers=drawn["workers_per_day"].fillna(0).round().astype("int64"))
     segments = drawn[is_segment]
     if segments.empty:
         message = "tiles: there is no road segment to draw; build the network first."
@@ -327,7 +332,7 @@ def _build_road_layers(segments: gpd.GeoDataFrame) -> dict[str, TileLayer]:
 
 
 def _thin(segments: gpd.GeoDataFrame, budget: int) -> gpd.GeoDataFrame:
-    """Keep whole road classes, highest first, within a budget, and roads with crashes."""
+    """Keep whole road classes, highest first, within a budget, then roads with most on them."""
     if len(segments) <= budget:
         return segments
     order = segments["road_class"].map(CLASS_ORDER).fillna(len(CLASS_ORDER)).to_numpy()
@@ -336,11 +341,14 @@ def _thin(segments: gpd.GeoDataFrame, budget: int) -> gpd.GeoDataFrame:
     last = fits.max() if len(fits) else classes[0]
     is_main = order <= last
     left = max(budget - int(is_main.sum()), 0)
-    n_crashes = segments["n_crashes"].fillna(0).to_numpy()
-    others = np.flatnonzero(~is_main & (n_crashes > 0))
-    worst = others[np.argsort(-n_crashes[others], kind="stable")][:left]
     keep = is_main.copy()
-    keep[worst] = True
+    for column in ("n_crashes", "workers"):
+        if column in segments:
+            counted = segments[column].fillna(0).to_numpy()
+            others = np.flatnonzero(~keep & (counted > 0))
+            most = others[np.argsort(-counted[others], kind="stable")][:left]
+            keep[most] = True
+            left -= len(most)
     return segments[keep]
 
 
@@ -355,6 +363,9 @@ def _pick(frame: gpd.GeoDataFrame, columns: tuple[str, ...]) -> gpd.GeoDataFrame
 
 
 def _pick_little(segments: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
-    """Take what the colours need; a road without a crash is just a road."""
+    """Take what the colours need; a road on which nothing is counted is just a road."""
     picked = _pick(segments, THIN_COLUMNS)
-    return picked.assign(site_id=picked["site_id"].where(picked["n_crashes"] > 0))
+    is_counted = picked["n_crashes"] > 0
+    if "workers" in picked:
+        is_counted |= picked["workers"] > 0
+    return picked.assign(site_id=picked["site_id"].where(is_counted))

@@ -109,6 +109,10 @@ def assess_commutes(
             "n_commute_crashes": len(table),
             "n_workers_hurt": int(table["n_hurt"].sum()),
             "n_workers_killed_or_seriously_hurt": int(table["n_ksi"].sum()),
+            "hurt_per_crash_by_mode": {
+                str(mode): sorted(own["n_hurt"].astype(int).tolist())
+                for mode, own in found.members.groupby("mode")
+            },
             "on_routes": table["is_on_route"].value_counts().to_dict(),
             "why_unknown": why,
             "join_notes": dict(found.notes),

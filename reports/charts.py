@@ -1,4 +1,4 @@
-"""Charts of a hotspot: when, who and how badly; drawn by Vega, with nothing fetched."""
+"""Charts of the pages: when, who, how badly, how sure; drawn by Vega, with nothing fetched."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from core.errors import InputError
 
-__all__ = ["DAYS", "render_counts", "render_hour_of_week"]
+__all__ = ["DAYS", "render_counts", "render_hour_of_week", "render_intervals", "render_shares"]
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 SEQUENTIAL = ["#f3f5f8", "#fdd49e", "#fc8d59", "#d7301f", "#7f0000"]
@@ -84,4 +84,61 @@ def render_counts(counts: Mapping[str, int], *, order: Sequence[str], unit: str)
     bars = base.mark_bar(color=BAR_COLOUR, height={"band": 0.7})
     numbers = base.mark_text(align="left", dx=4).encode(text="n:Q")
     chart: alt.LayerChart = (bars + numbers).properties(height={"step": 26})
+    return chart
+
+
+def render_shares(values: Mapping[str, float], *, unit: str) -> alt.LayerChart:
+    """Draw what each label is of the whole as labelled bars, in the order given.
+
+    Parameters
+    ----------
+    values
+        Amount by label, none below 0.
+    unit
+        What the shares are of, as the title of the axis.
+    """
+    total = sum(values.values())
+    labels = [label for label, value in values.items() if value > 0]
+    frame = pd.DataFrame({"label": labels, "share": [values[label] / total for label in labels]})
+    base = alt.Chart(frame).encode(
+        y=alt.Y("label:N", sort=labels, title=None, axis=alt.Axis(labelLimit=220)),
+        x=alt.X("share:Q", title=unit, axis=alt.Axis(format=".0%", grid=False, tickCount=5)),
+        tooltip=[
+            alt.Tooltip("label:N", title=" "),
+            alt.Tooltip("share:Q", title=unit, format=".1%"),
+        ],
+    )
+    bars = base.mark_bar(color=BAR_COLOUR, height={"band": 0.7})
+    numbers = base.mark_text(align="left", dx=4).encode(text=alt.Text("share:Q", format=".0%"))
+    chart: alt.LayerChart = (bars + numbers).properties(height={"step": 26})
+    return chart
+
+
+def render_intervals(table: pd.DataFrame, *, value: str, unit: str) -> alt.LayerChart:
+    """Draw estimates as points with their intervals, from top to bottom as the rows come.
+
+    Parameters
+    ----------
+    table
+        Columns `label`, the value, `low` and `high`.
+    value
+        Column of the estimate.
+    unit
+        Title of the axis.
+    """
+    frame = table[["label", value, "low", "high"]]
+    sort = frame["label"].tolist()
+    base = alt.Chart(frame).encode(
+        y=alt.Y("label:N", sort=sort, title=None, axis=alt.Axis(labelLimit=220)),
+        tooltip=[
+            alt.Tooltip("label:N", title=" "),
+            alt.Tooltip(f"{value}:Q", title=unit, format=".2f"),
+            alt.Tooltip("low:Q", title="95% interval from", format=".2f"),
+            alt.Tooltip("high:Q", title="to", format=".2f"),
+        ],
+    )
+    x = alt.X("low:Q", title=unit, scale=alt.Scale(zero=True))
+    rules = base.mark_rule(color=BAR_COLOUR, strokeWidth=2).encode(x=x, x2="high:Q")
+    points = base.mark_circle(color=BAR_COLOUR, size=90, opacity=1).encode(x=f"{value}:Q")
+    chart: alt.LayerChart = (rules + points).properties(height={"step": 26})
     return chart

@@ -1,7 +1,7 @@
 """Colours of the maps, and the style that draws our vector tiles in the browser.
 
-The colours are ColorBrewer's OrRd (five classes, safe for colour-blind readers); width
-grows with the class, so that the map can also be read in grey.
+The colours are ColorBrewer's OrRd for crashes and PuBuGn for workers (five classes, safe for
+colour-blind readers); width grows with the class, so that the map can also be read in grey.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ __all__ = [
     "CountClass",
     "build_map_style",
     "choose_count_classes",
+    "choose_worker_classes",
     "find_count_class",
     "write_attribution",
 ]
@@ -37,7 +38,7 @@ MIDDLE_CLASSES = ["secondary", "tertiary"]
 
 @dataclass(frozen=True, slots=True)
 class CountClass:
-    """A class of the legend: crashes on one stretch of road."""
+    """A class of the legend: crashes, or workers a day, on one stretch of road."""
 
     at_least: int
     label: str
@@ -56,6 +57,14 @@ LADDERS = (
     (1, 50, 100, 250, 500),
 )
 MAX_TOP_SHARE = 0.05
+WORKER_COLOURS = ("#a6bddb", "#67a9cf", "#3690c0", "#02818a", "#014636")
+WORKER_LADDERS = (
+    (1, 20, 50, 100, 200),
+    (1, 50, 200, 500, 1000),
+    (1, 100, 500, 1000, 2500),
+    (1, 500, 2000, 5000, 10000),
+    (1, 2000, 10000, 25000, 50000),
+)
 
 
 def write_attribution(*, is_synthetic: bool) -> str:
@@ -77,17 +86,30 @@ def choose_count_classes(n_crashes: npt.ArrayLike) -> tuple[CountClass, ...]:
         The first of a few ladders whose top class holds at most 5% of the sites that
         have a crash; the last ladder when none does.
     """
-    counts = np.asarray(n_crashes, dtype=float)
+    return _choose_classes(n_crashes, LADDERS, COLOURS)
+
+
+def choose_worker_classes(workers: npt.ArrayLike) -> tuple[CountClass, ...]:
+    """Choose round classes of workers a day, as `choose_count_classes` does for crashes."""
+    return _choose_classes(workers, WORKER_LADDERS, WORKER_COLOURS)
+
+
+def _choose_classes(
+    values: npt.ArrayLike, ladders: Sequence[tuple[int, ...]], colours: Sequence[str]
+) -> tuple[CountClass, ...]:
+    counts = np.asarray(values, dtype=float)
     counts = counts[counts > 0]
-    chosen = LADDERS[-1]
-    for ladder in LADDERS:
+    chosen = ladders[-1]
+    for ladder in ladders:
         if not counts.size or (counts >= ladder[-1]).mean() <= MAX_TOP_SHARE:
             chosen = ladder
             break
     labels = [
-        str(low) if high == low + 1 else f"{low} to {high - 1}" for low, high in pairwise(chosen)
+        str(low) if high == low + 1 else f"{low:,} to {high - 1:,}"
+        for low, high in pairwise(chosen)
     ]
-    steps = zip(chosen, [*labels, f"{chosen[-1]} or more"], COLOURS, WIDTHS_PX, strict=True)
+    labels.append(f"{chosen[-1]:,} or more")
+    steps = zip(chosen, labels, colours, WIDTHS_PX, strict=True)
     return tuple(CountClass(*step) for step in steps)
 
 
@@ -103,7 +125,8 @@ def build_map_style(
     zooms: range,
     classes: Sequence[CountClass],
     attribution: str,
-    n_crashes_by_site: Mapping[str, int] | None = None,
+    counted: str = "n_crashes",
+    n_by_site: Mapping[str, int] | None = None,
 ) -> dict[str, Any]:
     """Return a MapLibre style (version 8) that asks no other host for anything.
 
@@ -118,16 +141,20 @@ def build_map_style(
         Classes of the legend, from `choose_count_classes`.
     attribution
         Whose roads these are, from `write_attribution`.
-    n_crashes_by_site
-        Crashes that pass the reader's filters, by `site_id`; sites that are missing have
-        none. Without it, the counts written in the tiles are shown.
+    counted
+        Attribute of the tiles that is shown: `n_crashes`, or `workers` a day, without
+        hotspots and intersections.
+    n_by_site
+        What passes the reader's filters, by `site_id`; sites that are missing have none.
+        Without it, the counts written in the tiles are shown.
 
     Returns
     -------
     style
         Plain JSON values; no glyphs and no sprites, so no text is drawn by the style.
     """
-    count_class = _class_expression(n_crashes_by_site, classes)
+    count_class = _class_expression(counted, n_by_site, classes)
+    with_crashes = counted == "n_crashes"
     background = {
         "id": "background",
         "type": "background",
@@ -148,9 +175,9 @@ def build_map_style(
         "layers": [
             background,
             *(_draw_roads(name) for name in ROAD_LAYERS),
-            _draw_hotspots(),
-            *(_draw_crashes(name, count_class, classes) for name in ROAD_LAYERS),
-            _draw_intersections(count_class, classes),
+            *([_draw_hotspots()] if with_crashes else []),
+            *(_draw_counts(name, count_class, classes) for name in ROAD_LAYERS),
+            *([_draw_intersections(count_class, classes)] if with_crashes else []),
         ],
     }
 
@@ -181,7 +208,7 @@ def _draw_hotspots() -> dict[str, Any]:
     }
 
 
-def _draw_crashes(
+def _draw_counts(
     name: str, count_class: list[Any], classes: Sequence[CountClass]
 ) -> dict[str, Any]:
     width = _by_class(count_class, [step.width_px for step in classes], 0)
@@ -218,17 +245,17 @@ def _draw_intersections(count_class: list[Any], classes: Sequence[CountClass]) -
 
 
 def _class_expression(
-    n_crashes_by_site: Mapping[str, int] | None, classes: Sequence[CountClass]
+    counted: str, n_by_site: Mapping[str, int] | None, classes: Sequence[CountClass]
 ) -> list[Any]:
-    """Return an expression for the number of a feature's class, 0 for no crash."""
-    if n_crashes_by_site is None:
-        steps: list[Any] = ["step", ["coalesce", ["get", "n_crashes"], 0], 0]
+    """Return an expression for the number of a feature's class, 0 for none."""
+    if n_by_site is None:
+        steps: list[Any] = ["step", ["coalesce", ["get", counted], 0], 0]
         for number, step in enumerate(classes, start=1):
             steps += [step.at_least, number]
         return steps
     members: dict[int, list[str]] = {}
-    for site_id, n_crashes in sorted(n_crashes_by_site.items()):
-        number = sum(n_crashes >= step.at_least for step in classes)
+    for site_id, n in sorted(n_by_site.items()):
+        number = sum(n >= step.at_least for step in classes)
         if number:
             members.setdefault(number, []).append(site_id)
     if not members:

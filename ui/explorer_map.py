@@ -13,14 +13,17 @@ import pydeck as pdk
 import shapely
 
 from ui.filters import CrashFilter
+from ui.flow_filter import FlowFilter
 from ui.state import Shown
 
 __all__ = [
     "HOTSPOT_LAYER",
     "N_NUMBERED",
     "MapView",
+    "SmallDeck",
     "build_deck",
     "find_view",
+    "make_place_layer",
     "pick_places",
     "style_address",
 ]
@@ -35,7 +38,7 @@ BADGE_PX, DOT_PX = 11.0, 4.0
 FONT = "Source Sans, Noto Sans Khmer, sans-serif"
 
 
-class _SmallDeck(pdk.Deck):  # type: ignore[misc]
+class SmallDeck(pdk.Deck):  # type: ignore[misc]
     """A deck whose JSON carries no spaces: it is sent anew after every click."""
 
     def to_json(self) -> str:
@@ -43,7 +46,7 @@ class _SmallDeck(pdk.Deck):  # type: ignore[misc]
         return json.dumps(json.loads(super().to_json()), separators=(",", ":"))
 
 
-def style_address(shown: Shown, chosen: CrashFilter) -> str:
+def style_address(shown: Shown, chosen: CrashFilter | FlowFilter) -> str:
     """Return the address of the map's style for a run and a filter."""
     base = f"/tiles/{shown.area.key}/{shown.run_id}/style.json"
     query = urlencode(chosen.to_query())
@@ -121,8 +124,8 @@ def build_deck(
     if len(hotspots):
         layers = _hotspot_layers(hotspots.to_crs(4326), n_crashes, selected)
     if places is not None and len(places):
-        layers.insert(0, _place_layer(places))
-    return _SmallDeck(
+        layers.insert(0, make_place_layer(places))
+    return SmallDeck(
         layers=layers,
         initial_view_state=pdk.ViewState(**view, pitch=0, bearing=0, min_zoom=4, max_zoom=18),
         map_style=style_address(shown, chosen),
@@ -216,7 +219,8 @@ def _circle_layer(
     )
 
 
-def _place_layer(places: gpd.GeoDataFrame) -> pdk.Layer:
+def make_place_layer(places: gpd.GeoDataFrame) -> pdk.Layer:
+    """Return a layer that writes the names of places."""
     points = places.geometry.centroid.to_crs(4326)
     rows = [
         {"name": str(name), "position": [round(point.x, 5), round(point.y, 5)]}

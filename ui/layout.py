@@ -21,6 +21,7 @@ __all__ = [
     "is_phone",
     "page_of_run",
     "show_cards",
+    "show_flow_legend",
     "show_heading",
     "show_legend",
 ]
@@ -37,6 +38,7 @@ h2, h3 { font-size: 1.2rem !important; padding: .4rem 0 !important; }
 .sc-legend { display: flex; flex-wrap: wrap; gap: .2rem .9rem; font-size: .85rem; color: #1b2430;
   align-items: center; }
 .sc-legend i { display: inline-block; width: 22px; margin-right: 5px; vertical-align: middle; }
+.sc-legend i.sc-dot { width: 11px; height: 11px; border-radius: 50%; }
 .sc-cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr));
   gap: .6rem; }
 .sc-card { border: 1px solid #d8dee6; border-radius: 4px; padding: .6rem .8rem; }
@@ -120,6 +122,26 @@ def show_legend(shown: Shown, period: str, classes: Sequence[CountClass]) -> Non
         f'<span><i style="border-top:10px solid {HOTSPOT_COLOUR};opacity:.45"></i>hotspot, '
         f"the worst {N_NUMBERED} with their rank</span>"
         f"<span>{html.escape(period)} · north is up · {source}</span></div>"
+    )
+
+
+def show_flow_legend(
+    shown: Shown, classes: Sequence[CountClass], marks: Sequence[tuple[str, str]] = ()
+) -> None:
+    """Explain the colours of a map of workers; `marks` are labels and colours of dots."""
+    source = write_attribution(is_synthetic=shown.is_synthetic)
+    steps = "".join(
+        f'<span><i style="border-top:{step.width_px + 1:.0f}px solid {step.colour}"></i>'
+        f"{step.label}</span>"
+        for step in classes
+    )
+    dots = "".join(
+        f'<span><i class="sc-dot" style="background:{colour}"></i>{html.escape(label)}</span>'
+        for label, colour in (("factory gate", "#7a1f6d"), *marks)
+    )
+    st.html(
+        f'<div class="sc-legend"><b>Workers a day on a road, one way</b>{steps}{dots}'
+        f"<span>modelled · north is up · {source}</span></div>"
     )
 
 

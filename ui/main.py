@@ -6,8 +6,10 @@ from pathlib import Path
 
 import streamlit as st
 
+from ui.commute import commute_page
 from ui.data import data_page
 from ui.entry import records_page
+from ui.factories import factories_page
 from ui.hotspot import hotspot_page
 from ui.hotspots import hotspots_page
 from ui.interventions import interventions_page
@@ -25,6 +27,8 @@ def main() -> None:
     pages = {
         "overview": st.Page(overview_page, title="Overview", default=True),
         "hotspots": st.Page(hotspots_page, title="Hotspots", url_path="hotspots"),
+        "factories": st.Page(factories_page, title="Factories", url_path="factories"),
+        "commute": st.Page(commute_page, title="Commutes", url_path="commute"),
         "interventions": st.Page(
             interventions_page, title="Interventions", url_path="interventions"
         ),

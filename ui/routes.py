@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -21,12 +22,14 @@ from reports.map_style import (
     CountClass,
     build_map_style,
     choose_count_classes,
+    choose_worker_classes,
     write_attribution,
 )
 from ui.filters import CrashFilter, count_by, filter_crashes
+from ui.flow_filter import FLOW_COLUMNS, FlowFilter, sum_workers
 from ui.state import find_home
 
-__all__ = ["build_routes", "choose_classes", "find_asset"]
+__all__ = ["build_routes", "choose_classes", "choose_flow_classes", "find_asset"]
 
 LEAFLET = Path(leaflet.BASE_DIR)
 KHMER = Path(str(files("fontpkg_noto_sans_khmer"))) / "files"
@@ -103,15 +106,13 @@ def answer_tile(request: Request) -> Response:
 
 
 def answer_style(request: Request) -> Response:
-    """Send the map's style; filters in the address change which crashes are counted."""
+    """Send the map's style; filters in the address change what is counted."""
     wanted = request.path_params
     host = request.headers.get("host", "")
     try:
         path = find_run(find_home(), wanted["area"], wanted["run"])
-        chosen = CrashFilter.from_query(request.query_params)
+        counted = choose_counted(path, request.query_params)
         zooms = open_run_tiles(path).zooms
-        counts = count_crashes(path, chosen) if chosen.is_active else None
-        classes = choose_classes(path)
         is_synthetic = bool(load_manifest(path).get("is_synthetic"))
         attribution = write_attribution(is_synthetic=is_synthetic)
     except SafeCommuteError:
@@ -120,13 +121,21 @@ def answer_style(request: Request) -> Response:
         return PlainTextResponse("bad host", status_code=400)
     base = f"{request.url.scheme}://{host}/tiles/{wanted['area']}/{wanted['run']}"
     style: dict[str, Any] = build_map_style(
-        base + "/{z}/{x}/{y}.mvt",
-        zooms=zooms,
-        classes=classes,
-        attribution=attribution,
-        n_crashes_by_site=counts,
+        base + "/{z}/{x}/{y}.mvt", zooms=zooms, attribution=attribution, **counted
     )
     return JSONResponse(style, headers={"cache-control": "private, max-age=3600", "vary": "Host"})
+
+
+def choose_counted(path: Path, query: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the roads are coloured by: crashes, or workers a day."""
+    if query.get("show") == "workers":
+        flow = FlowFilter.from_query(query)
+        n_by_site = count_workers(path, flow) if flow.is_active else None
+        classes = choose_flow_classes(path, flow.factory_id)
+        return {"counted": "workers", "n_by_site": n_by_site, "classes": classes}
+    chosen = CrashFilter.from_query(query)
+    n_by_site = count_crashes(path, chosen) if chosen.is_active else None
+    return {"n_by_site": n_by_site, "classes": choose_classes(path)}
 
 
 def not_found() -> Response:
@@ -145,3 +154,20 @@ def count_crashes(path: Path, chosen: CrashFilter) -> dict[str, int]:
     """Count the crashes of a run that pass the filter, by site."""
     crashes = load_table(path, "crashes", FILTER_COLUMNS)
     return count_by(filter_crashes(crashes, chosen), "site_id")
+
+
+@lru_cache(maxsize=64)
+def choose_flow_classes(path: Path, factory_id: str | None = None) -> tuple[CountClass, ...]:
+    """Return the classes of a map of workers: of all factories, or of one."""
+    if factory_id is None:
+        sites = load_table(path, "sites", ["site_type", "workers_per_day"])
+        return choose_worker_classes(sites.loc[sites["site_type"] == "segment", "workers_per_day"])
+    flows = load_table(path, "commute_flows", FLOW_COLUMNS)
+    return choose_worker_classes(sum_workers(flows, FlowFilter(factory_id=factory_id)))
+
+
+@lru_cache(maxsize=64)
+def count_workers(path: Path, chosen: FlowFilter) -> dict[str, int]:
+    """Sum the workers a day that pass the filter, by site."""
+    found = sum_workers(load_table(path, "commute_flows", FLOW_COLUMNS), chosen).round()
+    return {f"S{segment}": int(n) for segment, n in found.items() if n}

@@ -13,10 +13,13 @@ __all__ = [
     "ROAD_USER_WORDS",
     "SEVERITY_WORDS",
     "describe_certainty",
+    "describe_outcome",
     "describe_period",
     "format_number",
+    "format_share",
     "hide_small",
     "name_field",
+    "name_group",
     "name_kind",
     "name_unplaced",
     "protect_cells",
@@ -42,6 +45,18 @@ ROAD_USER_WORDS = {
     RoadUser.OTHER_TRUCK.value: "Other truck",
     RoadUser.FARM_VEHICLE.value: "Farm vehicle",
     RoadUser.OTHER.value: "Other",
+}
+GROUP_WORDS = {
+    "day": "Daylight",
+    "dark": "Dark",
+    "unknown": "Not known",
+    "trunk": "Trunk road",
+    "primary": "Primary road",
+    "secondary": "Secondary road",
+    "tertiary": "Tertiary road",
+    "unclassified": "Minor road",
+    "residential": "Residential street",
+    "track": "Track",
 }
 KIND_WORDS = {
     "crash": "Crash",
@@ -101,6 +116,53 @@ def format_number(value: object, digits: int = 0) -> str:
         return "not known"
     number = float(value)
     return "not known" if number != number else f"{number:,.{digits}f}"
+
+
+def format_share(share: object) -> str:
+    """Write a share as whole per cents; a missing one as "not known"."""
+    number = format_number(share, 6)
+    return number if number == "not known" else f"{float(number) * 100:.0f}%"
+
+
+def name_group(dimension: str, group: object) -> str:
+    """Return what a group of commutes is called on the pages."""
+    word = str(group)
+    if dimension == "mode":
+        return ROAD_USER_WORDS.get(word, "Not known")
+    if dimension == "hour" and word.isdigit():
+        return f"{int(word):02d}:00"
+    known = "Not known" if word == "unknown" else word
+    return known if dimension == "factory_id" else GROUP_WORDS.get(word, word.capitalize())
+
+
+def describe_outcome(result: Mapping[str, Any]) -> str:
+    """Say what a change of vehicle would bring, with its interval, as a model's answer."""
+    start, end = (ROAD_USER_WORDS[str(result[name])].lower() for name in ("from_mode", "to_mode"))
+    hurt, crashes = result["workers_hurt"], result["crashes"]
+    likely = float(result["probability_fewer_hurt"])
+    sure = (
+        "The data point to fewer"
+        if likely > 0.975
+        else "The data point to more"
+        if likely < 0.025
+        else "The data cannot tell whether fewer"
+    )
+    return (
+        f"If {float(result['share']):.0%} of the kilometres by {start} were travelled by {end}: "
+        f"{_say_change(hurt)} workers hurt a year (95% interval {_say_range(hurt)}), of "
+        f"{hurt['before']:.0f} reported now; {_say_change(crashes)} crashes "
+        f"({_say_range(crashes)}), of {crashes['before']:.0f}. {sure} would be hurt. "
+        "A comparison of rates, not a measured effect."
+    )
+
+
+def _say_change(outcome: Mapping[str, Any]) -> str:
+    change = float(outcome["difference"])
+    return f"{abs(change):.1f} {'fewer' if change <= 0 else 'more'}"
+
+
+def _say_range(outcome: Mapping[str, Any]) -> str:
+    return f"{float(outcome['difference_low']):+.1f} to {float(outcome['difference_high']):+.1f}"
 
 
 def describe_period(period: Mapping[str, Any] | None) -> str:

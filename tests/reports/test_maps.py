@@ -158,7 +158,7 @@ def test_style_puts_each_site_in_one_class():
         zooms=range(6, 15),
         classes=FEW,
         attribution="x",
-        n_crashes_by_site=counts,
+        n_by_site=counts,
     )
     match = next(x for x in style["layers"] if x["id"] == "segments-crashes")["filter"][1]
     assert match == ["match", ["get", "site_id"], ["S1"], 1, ["S2", "S3"], 3, ["S5"], 5, 0]
