@@ -85,6 +85,13 @@ LON = Field(
     "lon", FieldType.DEGREES, aliases=("longitude", "lng", "long", "x", "gps_lon", "geometry_lon")
 )
 LAT = Field("lat", FieldType.DEGREES, aliases=("latitude", "y", "gps_lat", "geometry_lat"))
+# What registers call the number of a crash; "_" stands for a blank too.
+CRASH_NUMBERS = tuple(
+    f"{what}_{number}"
+    for what in ("crash", "case", "report", "accident")
+    for number in ("number", "no", "no.", "nr", "nr.", "n°", "nº", "#")
+)
+NUMBER_SIGNS = ("n°", "nº", "№")
 PLACED_BY = Field("placed_by", FieldType.WORD, codebook="place_method")
 LOCATION_QUALITY = Field("location_quality", FieldType.WORD, codebook="location_quality")
 
@@ -97,7 +104,7 @@ def _crash(*, is_required: bool = False) -> Field:
     return Field(
         "crash_source_id",
         is_required=is_required,
-        aliases=("source_id", "crash_id", "crash"),
+        aliases=("source_id", "crash_id", "crash", "crash_ref", *CRASH_NUMBERS),
         refers_to="crash",
     )
 
@@ -111,7 +118,7 @@ CRASH = Kind(
     key="source_id",
     key_is_per_source=True,
     can_make_key=True,
-    key_aliases=("crash_ref", "crash_number", "report_number", "reference"),
+    key_aliases=("crash_ref", *CRASH_NUMBERS, "reference", *NUMBER_SIGNS),
     fields=(
         Field(
             "occurred_at",

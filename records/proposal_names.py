@@ -12,10 +12,9 @@ from typing import Final
 __all__ = ["NAMES_OF_FIELDS", "WORDS_OF_CODES"]
 
 NAMES_OF_FIELDS: Final[dict[str, tuple[str, ...]]] = {
-    "(key)": ("id", "no", "number", "ref", "record id", "numero", "código", "codigo",
-              "ល.រ", "លេខ", "លេខកូដ"),
-    "source_id": ("case number", "accident number", "accident id", "accident no", "crash no",
-                  "crash id", "report no", "case id", "numéro d'accident", "numero accidente",
+    "(key)": ("id", "no", "n°", "nº", "№", "number", "ref", "record id", "numero", "código",
+              "codigo", "ល.រ", "លេខ", "លេខកូដ"),
+    "source_id": ("accident id", "crash id", "case id", "numéro d'accident", "numero accidente",
                   "expediente", "boletim", "nº boletim", "លេខករណី"),
     "occurred_at": ("date of crash", "date of accident", "accident date", "crash date time",
                     "event date", "incident date", "date heure", "date accident", "fecha",

@@ -60,7 +60,7 @@ def test_a_dry_run_proposes_a_mapping_that_then_is_used(call, take, area, french
 
 def test_a_dry_run_reads_columns_that_the_names_of_fields_would_leave_out(take, area, tmp_path):
     path = tmp_path / "some.csv"
-    path.write_text("Report No,Date,lon,lat,Weather\nV-1,2024-03-05,104.9,11.5,rain\n")
+    path.write_text("Report No,Date,lon,lat,Phum,Weather\nV-1,2024-03-05,104.9,11.5,Prey,rain\n")
     report = take("crash", path, "--dry-run")
     assert report["unused_columns"] == ["Weather"]
     assert {one["field"]: one["column"] for one in report["proposal"]["columns"]} == {
@@ -68,6 +68,7 @@ def test_a_dry_run_reads_columns_that_the_names_of_fields_would_leave_out(take, 
         "occurred_at": "Date",
         "lon": "lon",
         "lat": "lat",
+        "village": "Phum",
     }
     assert LEFT_UNREAD in take("crash", path)["notes"]  # what is not looked at first is told
     path.write_text("source_id,occurred_at,lon,lat,Weather\nV-2,2024-03-06,104.9,11.5,rain\n")

@@ -79,6 +79,37 @@ def test_a_khmer_sheet(proposed, database):
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "CASE NO",
+        "Case No.",
+        "N°",
+        "Nº",
+        "crash_no",
+        "Case Number",
+        "Report no.",
+        "Accident Nr",
+        "№",
+    ],
+)
+def test_the_number_of_a_crash_is_known_by_its_usual_names(proposed, write, take, database, name):
+    text = f"{name},date,lon,lat,severity\nK7,2024-03-05,104.9,11.5,fatal\n"
+    proposal, _ = proposed(text)
+    assert proposal.mapping.columns["source_id"].columns == (name,)
+    assert proposal.guesses[0].confidence == "sure"
+    report = take(write(text))  # without any mapping too
+    assert (report.unchanged, report.unused_columns) == (1, ())
+    assert database.read("crash", "a")["source_id"].tolist() == ["K7"]
+
+
+def test_people_name_their_crash_by_the_same_number(write, take, database):
+    take(write("Case No.,date,lon,lat\nK7,2024-03-05,104.9,11.5\n"))
+    people = write("N°,Case No.,injury\n1,K7,slight\n", "people.csv")
+    assert take(people, "casualty").notes == {}
+    assert database.read("casualty", "a")["crash_source_id"].tolist() == ["K7"]
+
+
+@pytest.mark.parametrize(
     ("dates", "written", "is_asked"),
     [
         (["13/02/2024", "01/03/2024"], "%d/%m/%Y", False),
