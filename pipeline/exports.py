@@ -27,11 +27,11 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from core.errors import DataSourceError, InputError, MissingDataError
+from core.errors import DataSourceError, InputError
 from pipeline.areas import load_area
 from pipeline.import_log import list_imports
 from pipeline.paths import DATA_FOLDER
-from pipeline.runs import find_published_run, find_run, load_manifest, load_table
+from pipeline.runs import find_run, load_manifest, load_table, require_published_run
 from pipeline.workspace import Workspace
 from reports.qgis import write_styles
 
@@ -127,7 +127,11 @@ def export_run(
     """
     load_area(workspace, key)
     require_suffix(out, file_format)
-    folder = find_run(workspace.home, key, run_id) if run_id else require_published(workspace, key)
+    folder = (
+        find_run(workspace.home, key, run_id)
+        if run_id
+        else require_published_run(workspace.home, key)
+    )
     imports = list_imports(workspace, key)
     file_names = dict(zip(imports["import_id"], imports["file_name"], strict=True))
     layers = read_layers(folder, file_names)
@@ -155,15 +159,6 @@ def require_suffix(out: Path, file_format: str) -> None:
         name = out.with_suffix(suffix).name
         message = f"{out}: a {file_format} file must end in {suffix}; call it {name}."
         raise InputError(message)
-
-
-def require_published(workspace: Workspace, key: str) -> Path:
-    """Return the published run's folder, or say how to publish one."""
-    folder = find_published_run(workspace.home, key)
-    if folder is None:
-        message = f"area {key!r}: no run is published; use `safecommute run {key} --publish`."
-        raise MissingDataError(message)
-    return folder
 
 
 def read_layers(folder: Path, file_names: Mapping[int, str]) -> Layers:

@@ -25,6 +25,7 @@ __all__ = [
     "load_manifest",
     "load_table",
     "publish_run",
+    "require_published_run",
 ]
 
 RUN_ID_PATTERN = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{8}")
@@ -132,6 +133,21 @@ def find_published_run(home: Path, area: str) -> Path | None:
     run_id = str(read_json(pointer)["run_id"])
     path = home / "runs" / area / run_id
     return path if (path / "run.json").is_file() else None
+
+
+def require_published_run(home: Path, area: str) -> Path:
+    """Return the folder of the run that is served.
+
+    Raises
+    ------
+    MissingDataError
+        If none was published; says how to publish one.
+    """
+    folder = find_published_run(home, area)
+    if folder is None:
+        message = f"area {area!r}: no run is published; use `safecommute run {area} --publish`."
+        raise MissingDataError(message)
+    return folder
 
 
 def publish_run(workspace: Workspace, area: str, run_id: str) -> None:

@@ -16,6 +16,7 @@ from pipeline.commute_views import (
     summarise_groups,
 )
 from reports.charts import render_intervals, render_shares
+from reports.what_if import describe_mode_shift
 from ui.commute_map import build_flow_deck
 from ui.explorer_map import find_view, pick_places
 from ui.flow_filter import FlowFilter
@@ -25,7 +26,6 @@ from ui.routes import choose_flow_classes
 from ui.state import Shown, load_run_table
 from ui.words import (
     ROAD_USER_WORDS,
-    describe_outcome,
     describe_period,
     format_number,
     format_share,
@@ -268,7 +268,7 @@ def _show_scenario(shown: Shown, summary: dict[str, Any]) -> None:
     except SafeCommuteError as error:
         st.warning(escape_markdown(error))
         return
-    st.info(describe_outcome(result), icon=":material/balance:")
+    st.info(describe_mode_shift(result), icon=":material/balance:")
     st.caption("Assumed: " + " ".join(result["assumptions"]))
 
 

@@ -129,13 +129,18 @@ def _show_factory(shown: Shown, factory: pd.Series) -> None:
     own = groups[groups["factory_id"] == factory_id]
     expected = format_number(factory["expected_crashes"])
     shifts = factory["shifts"]
+    when = shifts.replace(";", ", ") if isinstance(shifts, str) else "not known"
     show_cards(
         [
             ("Workers", format_number(factory["workers"]), "in the factory's record"),
             ("Expected crashes", expected, _say_interval(factory)),
             ("Mean way", f"{format_number(factory['distance_km'], 1)} km", "one way, by road"),
             ("In the dark", format_share(factory["dark_share"]), "of their kilometres"),
-            ("Shifts", str(shifts) if isinstance(shifts, str) else "not known", "as recorded"),
+            (
+                "Shifts",
+                shifts.replace(";", ", ") if isinstance(shifts, str) else "not known",
+                "as recorded",
+            ),
         ]
     )
     _show_map(shown, factory_id)

@@ -13,7 +13,6 @@ __all__ = [
     "ROAD_USER_WORDS",
     "SEVERITY_WORDS",
     "describe_certainty",
-    "describe_outcome",
     "describe_period",
     "format_number",
     "format_share",
@@ -133,36 +132,6 @@ def name_group(dimension: str, group: object) -> str:
         return f"{int(word):02d}:00"
     known = "Not known" if word == "unknown" else word
     return known if dimension == "factory_id" else GROUP_WORDS.get(word, word.capitalize())
-
-
-def describe_outcome(result: Mapping[str, Any]) -> str:
-    """Say what a change of vehicle would bring, with its interval, as a model's answer."""
-    start, end = (ROAD_USER_WORDS[str(result[name])].lower() for name in ("from_mode", "to_mode"))
-    hurt, crashes = result["workers_hurt"], result["crashes"]
-    likely = float(result["probability_fewer_hurt"])
-    sure = (
-        "The data point to fewer"
-        if likely > 0.975
-        else "The data point to more"
-        if likely < 0.025
-        else "The data cannot tell whether fewer"
-    )
-    return (
-        f"If {float(result['share']):.0%} of the kilometres by {start} were travelled by {end}: "
-        f"{_say_change(hurt)} workers hurt a year (95% interval {_say_range(hurt)}), of "
-        f"{hurt['before']:.0f} reported now; {_say_change(crashes)} crashes "
-        f"({_say_range(crashes)}), of {crashes['before']:.0f}. {sure} would be hurt. "
-        "A comparison of rates, not a measured effect."
-    )
-
-
-def _say_change(outcome: Mapping[str, Any]) -> str:
-    change = float(outcome["difference"])
-    return f"{abs(change):.1f} {'fewer' if change <= 0 else 'more'}"
-
-
-def _say_range(outcome: Mapping[str, Any]) -> str:
-    return f"{float(outcome['difference_low']):+.1f} to {float(outcome['difference_high']):+.1f}"
 
 
 def describe_period(period: Mapping[str, Any] | None) -> str:

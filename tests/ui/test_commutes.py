@@ -7,10 +7,12 @@ import json
 import pandas as pd
 import pytest
 import streamlit as st
+from click.testing import CliRunner
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
 from core.errors import InputError
+from pipeline.cli import cli
 from pipeline.commute_views import (
     compare_vehicles,
     find_shed,
@@ -19,10 +21,11 @@ from pipeline.commute_views import (
     summarise_groups,
 )
 from reports.map_style import choose_worker_classes
+from reports.what_if import describe_mode_shift
 from tests.ui.fixture_commutes import add_commutes, km_per_year
 from tests.ui.fixture_run import RUN_ID, build_home
 from ui.flow_filter import FlowFilter, sum_workers
-from ui.words import describe_outcome, format_share, name_group
+from ui.words import format_share, name_group
 
 
 @pytest.fixture(scope="module")
@@ -186,7 +189,7 @@ def test_without_commutes_a_page_says_what_to_import(open_page, tmp_path, page):
 
 def test_a_change_of_vehicle_is_told_with_its_interval(run):
     result = compare_vehicles(run, ("motorcycle_driver", "van", 0.5))
-    words = describe_outcome(result)
+    words = describe_mode_shift(result)
     assert "If 50% of the kilometres by motorcycle driver were travelled by van" in words
     assert result["workers_hurt"]["difference"] < 0
     low, high = (result["workers_hurt"][f"difference_{end}"] for end in ("low", "high"))
@@ -201,3 +204,15 @@ def test_words_for_groups():
     assert name_group("factory_id", "F1") == "F1"
     assert format_share(0.254) == "25%"
     assert format_share(None) == "not known"
+
+
+def test_the_command_line_says_the_same(home, run):
+    words = ["--home", str(home), "what-if", "tiny", "--from", "motorcycle_driver", "--to", "van"]
+    told = CliRunner().invoke(cli, [*words, "--share", "0.5"])
+    assert told.exit_code == 0
+    result = compare_vehicles(run, ("motorcycle_driver", "van", 0.5))
+    assert told.output.startswith(describe_mode_shift(result))
+    assert (
+        json.loads(CliRunner().invoke(cli, [*words, "--share", "0.5", "--json"]).output) == result
+    )
+    assert CliRunner().invoke(cli, [*words, "--share", "1.5"]).exit_code == 2
