@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.errors import ConfigError, InputError, TableError
 from core.progress import Progress, no_progress
@@ -16,12 +15,16 @@ from pipeline.route_files import open_routes
 from pipeline.villages import load_gazetteer
 from pipeline.workspace import Workspace
 from records.database import Database
-from records.intake import import_file
+from records.intake import ImportReport, import_file
 from records.mapping import Mapping
 from records.proposal import Proposal, propose_mapping
 
 __all__ = ["import_records", "keep_proposal"]
 
+HOW_TO_PROPOSE = (
+    "A mapping can be proposed: --dry-run shows it and what would become of the rows, --propose "
+    "FILE.yaml writes it to a file, to correct and give as --mapping."
+)
 LEFT_UNREAD = "columns that look like fields were left unread; see them with --dry-run"
 
 
@@ -59,9 +62,8 @@ def import_records(
     linked
         Kind → file of each table that belongs to this one.
     dry_run
-        Check everything, keep nothing. A file whose columns are not named like the fields,
-        or hold more than those that are, is gone through with a proposed mapping then,
-        unless one is given.
+        Check everything, keep nothing. Where a file is not read as a whole by the names of
+        its columns, and no mapping is given, one is proposed beside the account.
     by
         Who takes it in, for the audit log; by default who is logged in.
     progress
@@ -72,7 +74,9 @@ def import_records(
     dict
         `kind, read, accepted, updated, unchanged, duplicates, rejected, rejects_file,
         reasons`, where `read` is the sum of the five that follow it; `linked`, the same
-        for each linked table; in a dry run with a proposed mapping, `proposal`.
+        for each linked table. In a dry run for which a mapping is proposed also `proposal`,
+        with the account of the rows if it were used in `account`; where the file cannot be
+        taken in without it, `refused` says why and the account is that of the proposal.
 
     Raises
     ------
@@ -98,40 +102,59 @@ def import_records(
         "progress": progress,
     }
     with Database(workspace.database_url) as database:
+
+        def take(how: Mapping | None, **more: Any) -> ImportReport:  # noqa: ANN401 - options
+            named = _name_source(how, kind, source)
+            return import_file(database, kind, path, mapping=named, **{**options, **more})
+
+        if described is not None or routes is not None:
+            return take(described).to_dict()
         try:
-            report = import_file(
-                database, kind, path, mapping=_name_source(described, kind, source), **options
-            )
+            report = take(None)
         except TableError as error:
-            if described is not None or not dry_run or routes is not None:
-                raise
-            proposal = _propose(path, kind, sheet, error)
-        else:
-            is_by_name = described is None and routes is None
-            unread = report.unused_columns if is_by_name else ()
-            better = _propose_for_unread(path, kind, sheet, unread)
-            if better is None:
-                return report.to_dict()
+            proposal = _propose_instead(path, kind, sheet, error)
             if not dry_run:
-                return replace(report, notes={**report.notes, LEFT_UNREAD: 1}).to_dict()
-            proposal = better
-        proposed = _name_source(proposal.mapping, kind, source)
-        report = import_file(database, kind, path, mapping=proposed, **options)
-        return {**report.to_dict(), "proposal": proposal.to_dict()}
+                message = f"{error} {HOW_TO_PROPOSE}"
+                raise TableError(message) from error
+            account = take(proposal.mapping).to_dict()
+            return {"refused": str(error), **account, "proposal": _add(proposal, account)}
+        better = _propose_better(path, kind, report)
+        if better is None:
+            return report.to_dict()
+        report = replace(report, notes={**report.notes, better.note: better.n_rows})
+        if not dry_run:
+            return report.to_dict()
+        account = take(better.proposal.mapping, rejects_dir=None).to_dict()
+        return {**report.to_dict(), "proposal": _add(better.proposal, account)}
 
 
-def _propose_for_unread(
-    path: Path, kind: str, sheet: str, unread: Sequence[str]
-) -> Proposal | None:
+def _add(proposal: Proposal, account: dict[str, Any]) -> dict[str, Any]:
+    """Return a proposal with what would become of the rows if it were used."""
+    return {**proposal.to_dict(), "account": account}
+
+
+class _Better(NamedTuple):
+    """A proposal that reads more of a file than the names of the fields do."""
+
+    proposal: Proposal
+    note: str  # why it is worth a look
+    n_rows: int  # that the note is about
+
+
+def _propose_better(path: Path, kind: str, report: ImportReport) -> _Better | None:
     """Return a proposal that is sure of a column which the fields' names leave unread."""
-    if not unread:
+    if not report.unused_columns:
         return None
     try:
-        proposal = propose_mapping(path, kind, sheet=sheet)
+        proposal = propose_mapping(path, kind, sheet=report.sheet)
     except TableError:
         return None
+    if proposal.missing_fields:
+        return None
     sure = {one.column for one in proposal.guesses if one.confidence == "sure"}
-    return None if proposal.missing_fields or sure.isdisjoint(unread) else proposal
+    if sure.isdisjoint(report.unused_columns):
+        return None
+    return _Better(proposal, LEFT_UNREAD, 1)
 
 
 def _name_source(mapping: Mapping | None, kind: str, source: str | None) -> Mapping | None:
@@ -145,9 +168,12 @@ def _name_source(mapping: Mapping | None, kind: str, source: str | None) -> Mapp
     return named.model_copy(update={"source": source, "tables": tables})
 
 
-def _propose(path: Path, kind: str, sheet: str, error: TableError) -> Proposal:
+def _propose_instead(path: Path, kind: str, sheet: str, error: TableError) -> Proposal:
     """Return a proposal that can be used; else say what is missing, and the proposal so far."""
-    proposal = propose_mapping(path, kind, sheet=sheet)
+    try:
+        proposal = propose_mapping(path, kind, sheet=sheet)
+    except TableError:
+        raise error from None
     if proposal.missing_fields:
         found = ", ".join(f"{one.field} from {one.column!r}" for one in proposal.guesses)
         message = (

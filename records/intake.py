@@ -32,7 +32,7 @@ from records.rejects import RejectsFile
 from records.schema import IMPORTS
 from records.storing import Storing
 
-__all__ = ["ImportReport", "import_file"]
+__all__ = ["OUTCOMES", "ImportReport", "import_file"]
 
 logger = logging.getLogger(__name__)
 

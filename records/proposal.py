@@ -132,7 +132,8 @@ def propose_mapping(path: Path | str, kind: str, *, sheet: str = "") -> Proposal
     kind
         Kind of record that a row is.
     sheet
-        Name or number of a workbook's sheet; without one, the sheet with most fields.
+        Name or number of a workbook's sheet; without one, the first in which all that is
+        needed is found, else the one with most fields.
 
     Returns
     -------
@@ -155,7 +156,7 @@ def propose_mapping(path: Path | str, kind: str, *, sheet: str = "") -> Proposal
 
 
 def _propose_best_sheet(path: Path, kind: Kind) -> Proposal:
-    """Return the proposal for the sheet in which most is found."""
+    """Return the proposal for the first sheet that can be used, else that with most fields."""
     require_file(path)
     found: list[tuple[int, Proposal, str]] = []
     for sheet in (one for one in Workbook.open(path).sheets if one.first_rows):
@@ -164,6 +165,8 @@ def _propose_best_sheet(path: Path, kind: Kind) -> Proposal:
             proposal = _Looker(kind, table, path).propose()
         except TableError:
             continue  # no rows, or no header to be sure of
+        if not proposal.missing_fields:
+            return _name_sheet(proposal, sheet.name)
         score = len(proposal.guesses) - len(kind.fields) * len(proposal.missing_fields)
         found.append((score, proposal, sheet.name))
     if not found:

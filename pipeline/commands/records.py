@@ -13,6 +13,7 @@ from pipeline.commands.shared import Context, existing_file, json_option
 from pipeline.imports import import_records, keep_proposal
 from pipeline.villages import keep_villages
 from records.fields import KINDS
+from records.intake import OUTCOMES
 
 __all__ = ["import_command"]
 
@@ -100,8 +101,8 @@ def import_command(
 ) -> None:
     """Take the records of FILE in; KIND is what one row of it is.
 
-    With --dry-run and no mapping, a file with columns of its own is gone through with a
-    mapping that is proposed for it, and the answer holds that mapping as YAML.
+    With --dry-run and no mapping, a mapping is proposed for a file with columns of its own:
+    what would become of its rows as it is and with that mapping, and the mapping as YAML.
     """
     if len({one for one, _ in linked}) < len(linked):
         message = "--with: names a kind twice; give one file of each kind."
@@ -149,5 +150,12 @@ def _echo(report: Mapping[str, Any]) -> None:
         click.echo()
         _echo(one)
     if "proposal" in report:
-        click.echo()
-        click.echo(report["proposal"]["yaml"].rstrip())
+        proposal = report["proposal"]
+        as_it_is = "refused" if "refused" in report else _count(report)
+        click.echo(f"\nas it is: {as_it_is}")
+        click.echo(f"with the proposed mapping: {_count(proposal['account'])}\n")
+        click.echo(proposal["yaml"].rstrip())
+
+
+def _count(account: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {account[name]}" for name in ("read", *OUTCOMES) if account[name])

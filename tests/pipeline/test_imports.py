@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import openpyxl
 import pytest
 
 from pipeline.imports import LEFT_UNREAD
@@ -62,7 +63,8 @@ def test_a_dry_run_reads_columns_that_the_names_of_fields_would_leave_out(take, 
     path = tmp_path / "some.csv"
     path.write_text("Report No,Date,lon,lat,Phum,Weather\nV-1,2024-03-05,104.9,11.5,Prey,rain\n")
     report = take("crash", path, "--dry-run")
-    assert report["unused_columns"] == ["Weather"]
+    assert report["unused_columns"] == ["Phum", "Weather"]
+    assert report["proposal"]["account"]["unused_columns"] == ["Weather"]
     assert {one["field"]: one["column"] for one in report["proposal"]["columns"]} == {
         "source_id": "Report No",
         "occurred_at": "Date",
@@ -70,10 +72,52 @@ def test_a_dry_run_reads_columns_that_the_names_of_fields_would_leave_out(take, 
         "lat": "lat",
         "village": "Phum",
     }
-    assert LEFT_UNREAD in take("crash", path)["notes"]  # what is not looked at first is told
+    plain = take("crash", path)  # what is not looked at first is told
+    assert LEFT_UNREAD in plain["notes"]
+    assert {**report, "proposal": 0, "import_id": 0} == {**plain, "proposal": 0, "import_id": 0}
     path.write_text("source_id,occurred_at,lon,lat,Weather\nV-2,2024-03-06,104.9,11.5,rain\n")
     assert LEFT_UNREAD not in take("crash", path)["notes"]
     assert "proposal" not in take("crash", path, "--dry-run")
+
+
+@pytest.fixture
+def two_years(tmp_path):
+    """A cover, a year with a merged header and columns to be proposed for, a year without."""
+    book = openpyxl.Workbook()
+    book.active.title = "Cover"
+    book.active.append(["Crashes of the province"])
+    new = book.create_sheet("Crashes 2024")
+    new.append(["Crash", None, "Place", None, "Casualties", None])
+    new.append(["Case No.", "Date", "Longitude", "Latitude", "Killed", "Phum"])
+    for group in ("A1:B1", "C1:D1", "E1:F1"):
+        new.merge_cells(group)
+    for number in range(6):
+        new.append([f"K{number}", "2024-03-05 07:00", 104.9 + number / 100, 11.5, 0, "Prey"])
+    old = book.create_sheet("Crashes 2023")
+    old.append(["Case No.", "Date", "Longitude", "Latitude", "Killed", "Phum", "Severity"])
+    old.append(["J1", "2023-03-05 07:00", 104.9, 11.5, 1, "Prey", "fatal"])
+    path = tmp_path / "two years.xlsx"
+    book.save(path)
+    return path
+
+
+def test_a_dry_run_reads_the_sheet_that_the_import_reads(take, two_years):
+    rehearsed = take("crash", two_years, "--dry-run")
+    proposal = rehearsed.pop("proposal")
+    assert (rehearsed["sheet"], rehearsed["accepted"]) == ("Crashes 2024", 6)
+    assert (proposal["mapping"]["sheet"], proposal["account"]["read"]) == ("Crashes 2024", 6)
+    assert take("crash", two_years) == {**rehearsed, "import_id": 1}
+
+
+def test_a_file_that_is_refused_says_how_to_get_a_mapping(call, take, area, french):
+    refused = call("import", "crash", str(french), "--area", area)
+    assert "missing: occurred_at" in str(refused.exception)
+    assert str(refused.exception).endswith("to correct and give as --mapping.")
+    report = take("crash", french, "--dry-run")
+    assert "missing: occurred_at" in report["refused"]
+    assert report["proposal"]["account"]["accepted"] == report["accepted"] == 2
+    text = call("import", "crash", str(french), "--area", area, "--dry-run").stdout
+    assert "as it is: refused\nwith the proposed mapping: read 2, accepted 2\n" in text
 
 
 def test_a_proposal_is_written_to_a_file_once(call, take, area, french, tmp_path):
