@@ -31,7 +31,7 @@ def test_no_documented_command_is_missing(root):
     for page in [root / "README.md", *(root / "docs").rglob("*.md")]:
         text = page.read_text(encoding="utf-8")
         for found in re.findall(
-            r"safecommute (?:--settings \S+\s+)?((?:[a-z]+)(?: [a-z-]+)?)", text
+            r"safecommute (?:--settings \S+\s+)?((?:[a-z-]+)(?: [a-z-]+)?)", text
         ):
             words = found.split()
             candidates = {f"safecommute {words[0]}", f"safecommute {' '.join(words)}"}

@@ -136,11 +136,7 @@ def _show_factory(shown: Shown, factory: pd.Series) -> None:
             ("Expected crashes", expected, _say_interval(factory)),
             ("Mean way", f"{format_number(factory['distance_km'], 1)} km", "one way, by road"),
             ("In the dark", format_share(factory["dark_share"]), "of their kilometres"),
-            (
-                "Shifts",
-                shifts.replace(";", ", ") if isinstance(shifts, str) else "not known",
-                "as recorded",
-            ),
+            ("Shifts", when, "as recorded"),
         ]
     )
     _show_map(shown, factory_id)
