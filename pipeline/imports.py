@@ -25,6 +25,7 @@ HOW_TO_PROPOSE = (
     "A mapping can be proposed: --dry-run shows it and what would become of the rows, --propose "
     "FILE.yaml writes it to a file, to correct and give as --mapping."
 )
+SEE_HOW = "see with --dry-run the mapping that would read them"
 LEFT_UNREAD = "columns that look like fields were left unread; see them with --dry-run"
 
 
@@ -142,8 +143,9 @@ class _Better(NamedTuple):
 
 
 def _propose_better(path: Path, kind: str, report: ImportReport) -> _Better | None:
-    """Return a proposal that is sure of a column which the fields' names leave unread."""
-    if not report.unused_columns:
+    """Return a proposal that reads columns left unread, or rows refused for their writing."""
+    reason, n_misread = _find_misreading(report)
+    if not report.unused_columns and not reason:
         return None
     try:
         proposal = propose_mapping(path, kind, sheet=report.sheet)
@@ -151,6 +153,9 @@ def _propose_better(path: Path, kind: str, report: ImportReport) -> _Better | No
         return None
     if proposal.missing_fields:
         return None
+    how = _describe_formats(proposal.mapping)
+    if reason and how:
+        return _Better(proposal, f"{reason} in most rows; {SEE_HOW} ({how})", n_misread)
     sure = {one.column for one in proposal.guesses if one.confidence == "sure"}
     if sure.isdisjoint(report.unused_columns):
         return None
@@ -166,6 +171,22 @@ def _name_source(mapping: Mapping | None, kind: str, source: str | None) -> Mapp
         name: table.model_copy(update={"source": source}) for name, table in named.tables.items()
     }
     return named.model_copy(update={"source": source, "tables": tables})
+
+
+def _find_misreading(report: ImportReport) -> tuple[str, int]:
+    """Return why at least half of the rows are refused, if it is how they are written."""
+    for reason, n_rows in report.reasons.items():
+        is_format = reason.endswith(("is not understood", "is not a number"))
+        if is_format and 2 * n_rows >= report.read:
+            return reason, n_rows
+    return "", 0
+
+
+def _describe_formats(mapping: Mapping) -> str:
+    """Say how a mapping reads dates and numbers, where it is not as without one."""
+    parts = [f"date_formats: {', '.join(mapping.date_formats)}"] if mapping.date_formats else []
+    parts += [f"decimal: {mapping.decimal!r}"] if mapping.decimal != "." else []
+    return "; ".join(parts)
 
 
 def _propose_instead(path: Path, kind: str, sheet: str, error: TableError) -> Proposal:

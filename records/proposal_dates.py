@@ -54,7 +54,9 @@ def find_formats(filled: pd.Series[str]) -> DateFormats | None:
     def keep_used(dates: Iterable[str]) -> list[str]:
         return [one for one in with_clocks(dates) if share((one,)) > 0]
 
+    iso = keep_used(("%Y-%m-%d",))  # half a register may be written so
     day, month, plain = map(keep_used, (DAY_FIRST, MONTH_FIRST, PLAIN_DATES))
+    day, month, plain = (found + iso if found else [] for found in (day, month, plain))
     shares = {name: share(tuple(f)) if f else 0.0
               for name, f in (("day", day), ("month", month), ("plain", plain))}  # fmt: skip
     best = max(shares, key=shares.__getitem__)

@@ -80,6 +80,41 @@ def test_a_dry_run_reads_columns_that_the_names_of_fields_would_leave_out(take, 
     assert "proposal" not in take("crash", path, "--dry-run")
 
 
+HEAD = "source_id,occurred_at,lon,lat,n_killed"
+
+
+def test_dates_that_are_not_understood_are_proposed_for(take, tmp_path):
+    path = tmp_path / "days.csv"
+    rows = [f"{day},{day}/03/2024 10:00,104.9,11.{day},0" for day in range(11, 16)]
+    path.write_text("\n".join([HEAD, *rows, "9,2024-03-09 11:00,104.9,11.6,0"]), encoding="utf-8")
+    rehearsed = take("crash", path, "--dry-run")
+    assert (rehearsed["accepted"], rehearsed["rejected"]) == (1, 5)
+    assert len(rehearsed["rejects_file"]) > 0
+    proposal = rehearsed["proposal"]
+    assert (proposal["account"]["accepted"], proposal["account"]["rejected"]) == (6, 0)
+    assert "%d/%m/%Y %H:%M" in proposal["mapping"]["date_formats"]
+    plain = take("crash", path)
+    (said,) = (note for note in plain["notes"] if "--dry-run" in note)
+    assert said.startswith("date is not understood in most rows; see with --dry-run the mapping")
+    assert "date_formats: %d/%m/%Y %H:%M" in said
+    assert plain["notes"][said] == 5
+
+
+def test_numbers_with_a_comma_are_proposed_for(take, tmp_path):
+    factories = tmp_path / "factories.csv"
+    factories.write_text("factory_id;name;workers;x\n1;A;120,0;1,5\n2;B;150,0;2,5\n")
+    report = take("factory", factories, "--dry-run")
+    assert (report["rejected"], report["proposal"]["account"]["accepted"]) == (2, 2)
+
+
+def test_a_few_wrong_dates_are_no_reason_for_a_proposal(take, tmp_path):
+    path = tmp_path / "few.csv"
+    rows = [f"{day},2024-03-{day},104.9,11.{day},0" for day in range(11, 16)]
+    path.write_text("\n".join([HEAD, *rows, "9,9/3/2024,104.9,11.6,0"]), encoding="utf-8")
+    assert "proposal" not in take("crash", path, "--dry-run")
+    assert not any("--dry-run" in note for note in take("crash", path)["notes"])
+
+
 @pytest.fixture
 def two_years(tmp_path):
     """A cover, a year with a merged header and columns to be proposed for, a year without."""
