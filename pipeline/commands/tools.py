@@ -20,6 +20,7 @@ from pipeline.commands.attributes import attributes
 from pipeline.commands.shared import existing_file, json_option
 from pipeline.commands.tools_match import match
 from pipeline.commands.tools_network import network, network_diff
+from pipeline.commands.tools_nkde import nkde
 from pipeline.commands.tools_routes import routes
 from reports.claims import write_claim
 
@@ -37,6 +38,7 @@ tools.add_command(attributes)
 tools.add_command(match)
 tools.add_command(network)
 tools.add_command(network_diff)
+tools.add_command(nkde)
 tools.add_command(routes)
 
 
