@@ -1,7 +1,8 @@
 """Find where the rows of a file say they happened, and how well that is known.
 
 Coordinates go before a road and its kilometre, these before a village. With a gazetteer,
-rows without coordinates that name a village are put at its point, and their note says so.
+rows without coordinates, or with coordinates that cannot be used, are put at the point of the
+village they name, and their note says so.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ __all__ = ["locate_rows"]
 Columns: TypeAlias = Mapping[str, Column]
 
 COARSE_STEP = 5e-4  # degrees; a last digit of 0.001 is about 100 m
+VALUES = r"(?s):.*"  # of a note, behind what it says
 WITHOUT = ("coordinates missing", "coordinates are zero")
 OWN_PLACE = (PlaceMethod.COORDINATES.value, PlaceMethod.PERSON.value)
 WIDER = {
@@ -77,14 +79,18 @@ def locate_rows(
         near=plan.near,
     )
     place["level"] = no_problem(raw)
+    as_written = place["place_note"].str.replace(VALUES, "", regex=True)
     by_road = _has_road_km(located, raw)
     if plan.gazetteer is not None and "village" in fields:
         _look_up(place, by_road, plan, {**columns, **located}, located)
     located |= {name: place[name] for name in ("lon", "lat", "place_note")}
     if "placed_by" in fields:
         located |= _grade(place, by_road, {**columns, **located})
-    without = place["place_note"].str.replace(r"(?s):.*", "", regex=True)
+    without = place["place_note"].str.replace(VALUES, "", regex=True)
     without = without.mask(place["lon"].isna(), without + "; kept without a place")
+    is_put = place["level"].notna() & ~as_written.isin(WITHOUT)
+    if is_put.any():
+        without = without.mask(is_put, as_written + "; placed at the " + place["level"])
     if by_road.any():
         without = without.mask(by_road, "no coordinates; to be placed by road and kilometre")
     said.append(without)
@@ -101,9 +107,9 @@ def _has_road_km(located: Columns, raw: pd.DataFrame) -> Column:
 def _look_up(
     place: pd.DataFrame, by_road: Column, plan: Plan, columns: Columns, located: dict[str, Column]
 ) -> None:
-    """Put rows without coordinates and road at the point of the village they name."""
+    """Put rows without usable coordinates and road at the point of the village they name."""
     assert plan.gazetteer is not None
-    rows = np.flatnonzero((place["place_note"].isin(WITHOUT) & ~by_road).to_numpy(dtype=bool))
+    rows = np.flatnonzero((place["lon"].isna() & ~by_road).to_numpy(dtype=bool))
     names = {name: columns[name].iloc[rows] for name in PLACE_COLUMNS if name in columns}
     if not len(rows) or not names:
         return
@@ -113,11 +119,14 @@ def _look_up(
     codes = found["village_code"].fillna("").to_numpy(dtype=object)
     at = place.index[rows]
     before = place["place_note"].iloc[rows].to_numpy(dtype=object)
+    levels = found["level"].tolist()
+    said = [
+        f"placed at the {level}: {note or code}" if ok else str(note)
+        for ok, level, code, note in zip(is_there, levels, codes, remark, strict=True)
+    ]
     notes = [
-        f"placed at the {level}: {note or code}" if ok else f"{old}; {note}" if note else str(old)
-        for ok, level, code, note, old in zip(
-            is_there, found["level"].tolist(), codes, remark, before, strict=True
-        )
+        new if ok and old in WITHOUT else f"{old}; {new}" if new else str(old)
+        for ok, old, new in zip(is_there, before, said, strict=True)
     ]
     place.loc[at, "place_note"] = notes
     for name in ("lon", "lat", "level"):

@@ -88,19 +88,23 @@ def test_a_gazetteer_places_what_has_no_coordinates_and_nothing_else(rows, take,
     )
     read = found()
     assert read["lon"].fillna(0).tolist() == pytest.approx(
-        [103.0356, 104.91234, 0, 103.02685, 0, 0], abs=1e-6
+        [103.0356, 104.91234, 103.0356, 103.02685, 0, 0], abs=1e-6
     )
     assert read["placed_by"].tolist() == [
         "village", "coordinates", "village", "commune", "village", "road_km",
     ]  # fmt: skip
     assert read["location_quality"].tolist() == list("DADDDC")
-    assert read["village_code"].fillna("").tolist() == ["01020101", "", "", "", "", ""]
+    assert read["village_code"].fillna("").tolist() == ["01020101", "", "01020101", "", "", ""]
     notes = read["place_note"].fillna("").tolist()
     assert notes[0] == "placed at the village: 01020101"
-    assert notes[2] == "latitude and longitude look swapped: 104.9, 11.55"
+    assert notes[2] == (
+        "latitude and longitude look swapped: 104.9, 11.55; placed at the village: 01020101"
+    )
     assert notes[3].startswith("placed at the commune: village not found: Nowhere")
     assert notes[4].startswith("coordinates missing; ambiguous village: Thmei (")
+    assert report.notes["coordinates missing; ambiguous village; kept without a place"] == 1
     assert report.notes["placed at the village"] == 1
+    assert report.notes["latitude and longitude look swapped; placed at the village"] == 1
     assert report.notes["placed at the commune"] == 1
 
 
