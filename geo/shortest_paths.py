@@ -269,9 +269,8 @@ def search_from_gate(
     Notes
     -----
     Dijkstra's method with buckets for a queue (Dial 1969, doi:10.1145/363269.363610). Nodes
-    of one bucket are taken in any order, and again when they turn out to be nearer
-    (Meyer & Sanders 2003, doi:10.1016/S0196-6774(03)00076-2), so times are final only
-    when their bucket is empty.
+    of one bucket are taken in any order, and again when they turn out to be nearer (Meyer &
+    Sanders 2003, doi:10.1016/S0196-6774(03)00076-2): times are final when it is empty.
     """
     work.bucket[:] = -1
     n_wanted = _want(work.wanted, targets)
@@ -342,10 +341,8 @@ def _empty_bucket(
     -------
     more
         How many more nodes wait than before; may be negative.
-    n_touched
-        How many nodes were met since the search began.
-    n_found
-        How many of those wanted were in the bucket.
+    n_touched, n_found
+        How many nodes were met since the search began; how many wanted ones it held.
     """
     in_first, in_pairs, shift = graph.in_first, graph.in_pairs, graph.shift
     ticks, touched, wanted = work.ticks, work.touched, work.wanted

@@ -185,45 +185,47 @@ def write_steps(ways: Ways, table: Steps, out: Steps) -> None:
 
 
 @compiled
-def _find_next(graph: SearchGraph, work: Workspace, gate: Gate, node: int) -> int:
-    """Find the first arc of the fastest way; of equally fast ones that of the lowest id."""
-    here = work.ticks[node]
-    for i in range(len(gate.node)):
-        if gate.node[i] == node and gate.ticks[i] == here:
-            return ENTERS_GATE - i
-    for arc in range(graph.out_first[node], graph.out_first[node + 1]):
-        if graph.ticks[arc] + work.ticks[graph.head[arc]] == here:
-            return arc  # the arcs of a node are in order of id
-    return UNKNOWN
-
-
-@compiled
 def _follow(graph: SearchGraph, work: Workspace, gate: Gate, node: int) -> None:
-    """Find the way from a node to the gate, with its time and length, and remember it."""
-    size = 0
-    at = node
-    while work.next_arc[at] == UNKNOWN:
-        arc = _find_next(graph, work, gate, at)
-        work.next_arc[at] = arc
-        work.stack[size] = at
+    """Find the way from a node to the gate, with its time and length, and remember it.
+
+    Of equally fast ways the one over the lowest segment ids: the arcs of a node are in
+    order of id. Everything is kept here, without a call, as much time goes here.
+    """
+    out_first, head, arc_ticks = graph.out_first, graph.head, graph.ticks
+    arc_time_s, arc_length_m = graph.time_s, graph.length_m
+    ticks, next_arc, stack = work.ticks, work.next_arc, work.stack
+    time_s, length_m, n_arcs = work.time_s, work.length_m, work.n_arcs
+    size, at = 0, node
+    while next_arc[at] == UNKNOWN:
+        here, found = ticks[at], UNKNOWN
+        for i in range(len(gate.node)):
+            if gate.node[i] == at and gate.ticks[i] == here and found == UNKNOWN:
+                found = ENTERS_GATE - i
+        if found == UNKNOWN:
+            for arc in range(out_first[at], out_first[at + 1]):
+                if arc_ticks[arc] + ticks[head[arc]] == here:
+                    found = arc
+                    break
+        next_arc[at] = found
+        stack[size] = at
         size += 1
-        if arc <= ENTERS_GATE:
+        if found <= ENTERS_GATE:
             break
-        at = graph.head[arc]
+        at = head[found]
     while size > 0:
         size -= 1
-        at = work.stack[size]
-        arc = work.next_arc[at]
+        at = stack[size]
+        arc = next_arc[at]
         if arc <= ENTERS_GATE:
             last, share = gate.arc[ENTERS_GATE - arc], gate.share[ENTERS_GATE - arc]
-            work.n_arcs[at] = 0
-            work.time_s[at] = share * graph.time_s[last] if last >= 0 else 0.0
-            work.length_m[at] = share * graph.length_m[last] if last >= 0 else 0.0
+            n_arcs[at], time_s[at], length_m[at] = 0, 0.0, 0.0
+            if last >= 0:
+                time_s[at], length_m[at] = share * arc_time_s[last], share * arc_length_m[last]
         else:
-            following = graph.head[arc]
-            work.n_arcs[at] = 1 + work.n_arcs[following]
-            work.time_s[at] = graph.time_s[arc] + work.time_s[following]
-            work.length_m[at] = graph.length_m[arc] + work.length_m[following]
+            following = head[arc]
+            n_arcs[at] = 1 + n_arcs[following]
+            time_s[at] = arc_time_s[arc] + time_s[following]
+            length_m[at] = arc_length_m[arc] + length_m[following]
 
 
 @compiled

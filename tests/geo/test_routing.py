@@ -99,25 +99,26 @@ def reference_graph(segments, vehicle, places) -> nx.DiGraph:
 
 def assert_drivable(segments, routes, vehicle) -> None:
     """Check every route: steps join, go the permitted way, add up in length and time."""
-    speed = dict(zip(segments["segment_id"], compute_speed(segments, vehicle) / 3.6, strict=True))
-    by_id = segments.set_index("segment_id")
-    for route, time_s, length_m in routes.routes[["route", "time_s", "length_m"]].itertuples(
-        index=False
-    ):
-        steps = slice(routes.step_offset[route], routes.step_offset[route + 1])
-        ids, forward = routes.step_segment_id[steps], routes.step_is_forward[steps]
-        metres = routes.step_length_m[steps]
-        assert metres.sum() == pytest.approx(length_m, abs=1e-9)
-        assert (metres / [speed[i] for i in ids]).sum() == pytest.approx(time_s, abs=1e-9)
-        rows = by_id.loc[ids]
-        if vehicle.obeys_oneway:
-            assert (rows["oneway"].to_numpy() != np.where(forward, "backward", "forward")).all()
-        whole = rows["length_m"].to_numpy()
-        assert metres[1:-1] == pytest.approx(whole[1:-1])
-        assert (metres <= whole + 1e-9).all()
-        tail = np.where(forward, rows["u"], rows["v"])
-        head = np.where(forward, rows["v"], rows["u"])
-        assert (head[:-1] == tail[1:]).all()
+    segments = pd.DataFrame(segments.drop(columns="geometry"))
+    segments["speed"] = compute_speed(segments, vehicle) / 3.6
+    rows = segments.set_index("segment_id").loc[routes.step_segment_id]
+    forward, metres = routes.step_is_forward, routes.step_length_m
+    route = np.repeat(np.arange(len(routes.routes)), np.diff(routes.step_offset))
+    n = len(routes.routes)
+    length_m = np.bincount(route, weights=metres, minlength=n)
+    time_s = np.bincount(route, weights=metres / rows["speed"].to_numpy(), minlength=n)
+    np.testing.assert_allclose(length_m, routes.routes["length_m"], rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(time_s, routes.routes["time_s"], rtol=1e-9, atol=1e-9)
+    if vehicle.obeys_oneway:
+        assert (rows["oneway"].to_numpy() != np.where(forward, "backward", "forward")).all()
+    same = route[1:] == route[:-1]
+    whole = rows["length_m"].to_numpy()
+    assert (metres <= whole + 1e-9).all()
+    inner = np.flatnonzero(same[:-1] & same[1:]) + 1
+    np.testing.assert_allclose(metres[inner], whole[inner])
+    tail = np.where(forward, rows["u"], rows["v"])
+    head = np.where(forward, rows["v"], rows["u"])
+    assert (head[:-1] == tail[1:])[same].all()
 
 
 # By hand: a square of 100 m sides driven at 10 m/s, node 0 at (0, 0), then round.
@@ -369,7 +370,7 @@ points = st.lists(
 )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(small_networks(), points, points, st.data())
 def test_order_and_direction_of_segments_do_not_matter(segments, origins, gates, data):
     options = RouteOptions(n_alternatives=2, max_time_ratio=3.0)
@@ -395,7 +396,7 @@ def test_order_and_direction_of_segments_do_not_matter(segments, origins, gates,
     assert shares.to_numpy() == pytest.approx(1.0)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(small_networks(), points, points)
 def test_small_networks_beside_networkx(segments, origins, gates):
     """Snapping, reach and times are those of a plain second implementation."""
