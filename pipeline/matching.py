@@ -19,6 +19,7 @@ from records.decisions import (
     read_pairs,
     record_pairs,
     undo_pair,
+    with_reports,
 )
 from records.events import merge_reports
 from records.linked import read_completed_crashes
@@ -119,11 +120,16 @@ def list_waiting(workspace: Workspace, key: str) -> pd.DataFrame:
 
 
 def list_duplicates(workspace: Workspace, key: str, decision: str) -> pd.DataFrame:
-    """Return all pairs with one decision: `merged`, `queued` or `separate`."""
+    """Return all pairs with one decision (`merged`, `queued` or `separate`), and their reports.
+
+    The columns are those of `records.decisions.read_pairs` and `with_reports`.
+    """
     load_area(workspace, key)
     with Database(workspace.database_url) as database:
         pairs = read_pairs(database, key)
-    return pairs[pairs["decision"].eq(decision)].reset_index(drop=True)
+        reports = database.read("crash", key)
+    chosen = pairs[pairs["decision"].eq(decision)].reset_index(drop=True)
+    return with_reports(chosen, reports)
 
 
 def decide_duplicate(

@@ -47,11 +47,14 @@ __all__ = [
     "read_pairs",
     "record_pairs",
     "undo_pair",
+    "with_reports",
 ]
 
 BY_A_PERSON: Final = "put together by a person; matching did not think them alike"
 NOT_ALIKE: Final = "no longer alike, or one of the reports is no longer there"
-SHOWN: Final = ("source", "occurred_at", "has_time", "severity", "road_name", "village", "district")
+SHOWN: Final = (
+    "source", "source_id", "occurred_at", "has_time", "severity", "road_name", "village", "district"
+)  # fmt: skip
 
 
 def read_pairs(database: Database, area: str) -> pd.DataFrame:
@@ -123,9 +126,8 @@ def list_queue(database: Database, area: str) -> pd.DataFrame:
     Returns
     -------
     queue
-        `left_id`, `right_id`, `probability`, `reasons`, and of both reports, with `left_`
-        and `right_`, `source`, `occurred_at`, `has_time`, `severity`, `road_name`,
-        `village`, `district`. Pairs that are one event already through a third report do
+        `left_id`, `right_id`, `probability`, `reasons`, and of both reports what
+        `with_reports` tells. Pairs that are one event already through a third report do
         not wait, nor do those of which a report is no longer there.
     """
     pairs = read_pairs(database, area)
@@ -136,10 +138,30 @@ def list_queue(database: Database, area: str) -> pd.DataFrame:
     waits = pairs["decision"].eq(QUEUED) & left.notna() & right.notna() & left.ne(right)
     queue = pairs.loc[waits, ["left_id", "right_id", "probability", "reasons"]]
     queue = queue.sort_values("probability", ascending=False, kind="stable")
+    return with_reports(queue, reports).reset_index(drop=True)
+
+
+def with_reports(pairs: pd.DataFrame, reports: pd.DataFrame) -> pd.DataFrame:
+    """Return pairs with what a person knows their reports by.
+
+    Parameters
+    ----------
+    pairs
+        `left_id`, `right_id`, and whatever else.
+    reports
+        The area's crash records.
+
+    Returns
+    -------
+    pairs
+        With `source`, `source_id`, `occurred_at`, `has_time`, `severity`, `road_name`,
+        `village`, `district` of both reports, with `left_` and `right_` before; missing
+        where a report is no longer there.
+    """
     known = reports.set_index("crash_id")[list(SHOWN)]
     for side in ("left", "right"):
-        queue = queue.join(known.add_prefix(f"{side}_"), on=f"{side}_id")
-    return queue.reset_index(drop=True)
+        pairs = pairs.join(known.add_prefix(f"{side}_"), on=f"{side}_id")
+    return pairs
 
 
 def decide_pair(

@@ -21,6 +21,7 @@ from pipeline.matching import (
 
 __all__ = ["duplicates"]
 
+NAMED_BY = ("source", "source_id", "occurred_at", "has_time", "road_name", "village", "severity")
 person_option = click.option("--by", "person", help="Who decides, for the audit log.")
 
 
@@ -61,10 +62,14 @@ def list_command(context: Context, *, key: str, decision: str, as_json: bool) ->
     if as_json:
         echo_json({"area": key, "decision": decision, "pairs": _to_plain(pairs)})
         return
-    shown = ["left_id", "right_id", "probability", "reasons"]
-    shown += ["left_source", "right_source"] if is_queue else ["decided_by"]
-    table = pairs[shown].assign(probability=pairs["probability"].map("{:.2f}".format))
-    echo_table(shown, table.fillna("").to_numpy().tolist())
+    shown = ["left_id", "right_id", "probability", "left", "right", "reasons"]
+    shown += [] if is_queue else ["decided_by"]
+    table = pairs.assign(
+        probability=pairs["probability"].map("{:.2f}".format),
+        left=[_name_report(row, "left") for row in pairs.to_dict("records")],
+        right=[_name_report(row, "right") for row in pairs.to_dict("records")],
+    )
+    echo_table(shown, table[shown].fillna("").to_numpy().tolist())
 
 
 @duplicates.command("decide")
@@ -113,6 +118,19 @@ def undo_command(
         echo_json(stands)
     else:
         echo_pairs(stands)
+
+
+def _name_report(pair: dict[Any, Any], side: str) -> str:
+    """Return what a person knows a report by: source and number, when, where, how grave."""
+    said = {name: pair[f"{side}_{name}"] for name in NAMED_BY}
+    if pd.isna(said["source_id"]):
+        return "no longer there"
+    when = said["occurred_at"]
+    if pd.notna(when):
+        said["occurred_at"] = f"{when:%Y-%m-%d %H:%M}" if said["has_time"] else f"{when:%Y-%m-%d}"
+    parts = [f"{said['source']} {said['source_id']}", said["occurred_at"]]
+    parts += [said["road_name"], said["village"], said["severity"]]
+    return ", ".join(str(part) for part in parts if pd.notna(part) and part != "")
 
 
 def _to_plain(pairs: pd.DataFrame) -> list[dict[str, Any]]:

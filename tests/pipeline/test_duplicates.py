@@ -13,12 +13,15 @@ from pipeline.run import run_area
 from pipeline.runs import load_table
 from records.database import Database
 
-HEADER = "source_id,occurred_at,lon,lat,severity,n_killed,n_serious,n_slight,road_users,factory_id"
+HEADER = (
+    "source_id,occurred_at,lon,lat,severity,n_killed,n_serious,n_slight,road_users,factory_id,"
+    "road_name,village"
+)
 LON = 104.82  # on the trunk road of the small world
 FILES = {
     "police": [
         f"p1,2021-03-08 06:40,{LON},11.40002,serious,0,1,0,car;motorcycle_driver,",
-        f"p2,2021-06-20 18:10,{LON + 0.02},11.40002,slight,0,0,1,motorcycle_driver,",
+        f"p2,2021-06-20 18:10,{LON + 0.02},11.40002,slight,0,0,1,motorcycle_driver,,NR90,Testville",
         f"p3,2021-11-29 05:50,{LON + 0.04},11.40002,damage_only,0,0,0,car;van,",
     ],
     "insurer": [
@@ -72,8 +75,11 @@ def test_find_list_decide_and_undo(say, names, reported):
     assert 0.5 <= waiting["probability"] < 0.97
     assert waiting["reasons"].startswith("on the same date, the time not known; 1.2 km apart")
     assert {waiting["left_source"], waiting["right_source"]} == {"police", "insurer"}
+    assert {waiting["left_source_id"], waiting["right_source_id"]} == {"p2", "i2"}
     merged = say("list", reported, "--decision", "merged")["pairs"]
     assert {one["decided_by"] for one in merged} == {"matching"}
+    assert {one["left_occurred_at"][:10] for one in merged} == {"2021-03-08"}
+    assert {one["right_severity"] for one in merged} <= {"serious", "fatal"}
     assert len(merged) == 3
 
     decided = say("decide", reported, *reversed(pair), "merged", "--by", "Dara")
@@ -93,11 +99,15 @@ def test_find_list_decide_and_undo(say, names, reported):
 def test_a_person_reads_a_table(call, reported):
     assert "merged" in call("duplicates", "find", reported).stdout
     listed = call("duplicates", "list", reported).stdout.splitlines()
-    assert listed[0].split()[:4] == ["left_id", "right_id", "probability", "reasons"]
+    header = ["left_id", "right_id", "probability", "left", "right", "reasons"]
+    assert listed[0].split() == header
     assert len(listed) == 2
-    assert (
-        len(call("duplicates", "list", reported, "--decision", "merged").stdout.splitlines()) == 4
-    )
+    assert "police p2, 2021-06-20 18:10, NR90, Testville, slight" in listed[1]
+    assert "insurer i2, 2021-06-20, serious" in listed[1]
+    merged = call("duplicates", "list", reported, "--decision", "merged").stdout.splitlines()
+    assert merged[0].split() == [*header, "decided_by"]
+    assert len(merged) == 4
+    assert any("insurer i1, 2021-03-08 06:55, fatal" in line for line in merged)
 
 
 @pytest.mark.parametrize(
