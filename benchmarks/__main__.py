@@ -25,6 +25,7 @@ def main() -> None:
         ("bench_exposure", "--segments=100000"),
         ("bench_attributes", f"--real={folder}"),
         ("bench_run", str(folder)),
+        ("bench_commutes", str(folder.parent)),
         ("bench_import", "--rows=300000"),
         ("bench_matching", "--seeds=2"),
         ("bench_matching_traces", roads),
