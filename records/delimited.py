@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from core.errors import DataSourceError
-from records.header import MAX_HEADER_ROWS, MIN_NAMES, Row, count_names, find_header
+from records.header import MAX_HEADER_ROWS, MIN_NAMES, Row, count_names, find_header, note_repeats
 
 __all__ = [
     "MAX_CELL",
@@ -198,7 +198,8 @@ def find_dialect(
     except csv.Error as error:
         reason = f"line {number} is no header ({error})"
         raise DataSourceError.unreadable(path, reason) from error
-    return Dialect(encoding, separator, name_columns(names), number, header.notes)
+    notes = header.notes + note_repeats(names)
+    return Dialect(encoding, separator, name_columns(names), number, notes)
 
 
 def name_columns(header: list[str]) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ __all__ = [
     "count_names",
     "drop_group",
     "find_header",
+    "note_repeats",
 ]
 
 GROUP_END = "/"
@@ -56,6 +57,20 @@ def count_names(cells: Sequence[str], expected: frozenset[str]) -> int:
     """Return how many of the expected column names a row holds, with or without their group."""
     names = set(map(simplify_name, cells))
     return len(expected & (names | {drop_group(name) for name in names}))
+
+
+def note_repeats(cells: Sequence[str]) -> Counter[str]:
+    """Say which names a header holds more than once; the first such column is the one found."""
+    names = [" ".join(cell.split()) for cell in cells if cell.strip()]
+    counts = Counter(map(simplify_name, names))
+    first = {simplify_name(name): name for name in reversed(names)}
+    return Counter(
+        {
+            f"column {first[name]!r} is there {n} times; the first is used": 1
+            for name, n in counts.items()
+            if n > 1
+        }
+    )
 
 
 def drop_group(name: str) -> str:

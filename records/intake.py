@@ -129,7 +129,8 @@ def import_file(
     Raises
     ------
     InputError
-        If there is no such kind, the area has no name, or `near` is no box.
+        If there is no such kind, the area has no name, `near` is no box, or a sheet is named
+        of a file that is no workbook.
     TableError
         If the file lacks columns that are needed, holds no rows, leaves it in doubt which
         row is the header, or the mapping is for another kind.

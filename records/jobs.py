@@ -19,7 +19,7 @@ from records.fields import FieldType, Kind, find_kind
 from records.kobo import ExportTable, find_repeat_kind, is_export, is_repeat
 from records.moments import ISO_FORMATS
 from records.plan import Plan, build_plan, list_expected_names
-from records.reading import RawTable, is_workbook, open_table, require_file
+from records.reading import RawTable, is_workbook, open_table, require_file, require_workbook
 from records.xlsx import SheetTable, Workbook
 
 __all__ = ["Job", "open_jobs"]
@@ -92,7 +92,10 @@ def open_jobs(
         lacks.
     DataSourceError
         If a file cannot be read.
+    InputError
+        If a sheet is named of a file that is no workbook.
     """
+    require_workbook(path, sheet)
     opener = _Opener(now)
     if opened is None:
         main = opener.open(path, find_kind(kind), mapping, sheet)

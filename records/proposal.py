@@ -29,7 +29,7 @@ from records.naming import simplify_name
 from records.plan import list_missing_fields
 from records.proposal_dates import MIN_READ_SHARE, add_clocks, find_formats
 from records.proposal_names import NAMES_OF_FIELDS, WORDS_OF_CODES
-from records.reading import RawTable, is_workbook, open_table, require_file
+from records.reading import RawTable, is_workbook, open_table, require_file, require_workbook
 from records.values import NO_VALUE
 from records.xlsx import Workbook
 
@@ -148,6 +148,7 @@ def propose_mapping(path: Path | str, kind: str, *, sheet: str = "") -> Proposal
     """
     path = Path(path)
     spec = find_kind(kind)
+    require_workbook(path, sheet)
     if is_workbook(path) and not sheet:
         return _propose_best_sheet(path, spec)
     table = open_table(path, sheet=sheet, keep_crs=True, expected=_known_names(spec))

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from core.errors import DataSourceError, MissingDataError
+from core.errors import DataSourceError, InputError, MissingDataError
 from records.batches import BATCH_ROWS, RawBatch, cell_text, name_without_groups, to_frame
 from records.delimited import Dialect, find_dialect, read_batches
 from records.xlsx import SheetTable, Workbook
@@ -26,6 +26,7 @@ __all__ = [
     "is_workbook",
     "open_table",
     "require_file",
+    "require_workbook",
 ]
 
 DELIMITED = {".csv", ".tsv", ".txt", ".tab", ""}
@@ -103,6 +104,19 @@ def open_table(
 def is_workbook(path: Path) -> bool:
     """Tell whether a file is a workbook with sheets, by its name."""
     return path.suffix.lower() in SHEETS
+
+
+def require_workbook(path: Path, sheet: str) -> None:
+    """Refuse the name of a sheet where a file has none.
+
+    Raises
+    ------
+    InputError
+        If a sheet is named and the file is no workbook.
+    """
+    if sheet and not is_workbook(path):
+        message = f"{path}: is no workbook, so it has no sheet {sheet!r}; leave the sheet out."
+        raise InputError(message)
 
 
 def is_delimited(table: RawTable) -> bool:

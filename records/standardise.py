@@ -259,7 +259,10 @@ def _complete_severity(frame: pd.DataFrame, notes: Counter[str], reasons: Column
         worst = worst.mask((frame[column] > 0).fillna(False).astype(bool), word.value)
     taken = severity.isna() & worst.notna()
     contradicted = (worst == Severity.FATAL) & severity.notna() & (severity != Severity.FATAL)
+    is_hurt = worst.isin((Severity.SLIGHT, Severity.SERIOUS))
+    denied = is_hurt & (severity == Severity.DAMAGE_ONLY)
     for rows, text in (
+        (denied, "people hurt, but severity is damage only; kept as reported"),
         (taken, "severity missing, taken from the numbers of hurt people"),
         (contradicted, "people killed, but severity is not fatal; kept as reported"),
         (severity.isna() & ~taken, "severity missing; kept as not known"),

@@ -22,7 +22,7 @@ from typing import NamedTuple
 from core.errors import DataSourceError
 from records.batches import BATCH_ROWS, RawBatch, cell_text, name_without_groups, to_frame
 from records.delimited import BadRow, name_columns
-from records.header import GROUP_END, MAX_HEADER_ROWS, Row, find_header
+from records.header import GROUP_END, MAX_HEADER_ROWS, Row, find_header, note_repeats
 
 __all__ = ["SheetTable", "Workbook"]
 
@@ -282,7 +282,8 @@ class SheetTable:
             raise DataSourceError(message)
         rows = _join_header(list(sheet.first_rows), sheet.merges)
         header = find_header(rows, expected, table=self.path.name)
-        self.columns, self.notes = name_columns(header.row.cells), header.notes.copy()
+        self.columns = name_columns(header.row.cells)
+        self.notes = header.notes + note_repeats(header.row.cells)
         self.other_names = name_without_groups(self.columns)
         self.header_row = header.row.number
         self.description = f"workbook, sheet {sheet.name!r}"

@@ -36,6 +36,22 @@ def test_a_title_is_skipped_and_said(write, take, database, separator, end, abov
     assert database.read("crash", "a")["row_number"].tolist() == [len(above) + 2]
 
 
+def test_a_column_that_is_there_twice_is_told(write, take, database):
+    path = write(
+        "source_id,occurred_at,lon,lat,Severity,x,severity\n1,2024-03-05,104.9,11.5,fatal,,slight\n"
+    )
+    report = take(path)
+    assert report.notes == {"column 'Severity' is there 2 times; the first is used": 1}
+    assert database.read("crash", "a")["severity"].tolist() == ["fatal"]
+    book = openpyxl.Workbook()
+    for cells in [[*HEADER, "severity"], ["2", "2024-03-05", "104.8", "11.5", "slight", "fatal"]]:
+        book.active.append(cells)
+    book.save(path.with_suffix(".xlsx"))
+    report = take(path.with_suffix(".xlsx"))
+    assert report.notes == {"column 'severity' is there 2 times; the first is used": 1}
+    assert sorted(database.read("crash", "a")["severity"]) == ["fatal", "slight"]
+
+
 def test_a_title_as_a_spreadsheet_saves_it(write, take):
     report = take(write_lines(write, [f'"{TITLE}",,,,', ",,,,", ",,Factory A,,"]))
     assert report.notes[NOTE] == 3

@@ -123,6 +123,8 @@ def test_severity_is_taken_from_counts_only_when_missing(database, crashes, take
             "2,2024-01-01,104.9,11.5,,,0,2,3,,,,,,",
             "3,2024-01-01,104.9,11.5,,,0,0,0,,,,,,",
             "4,2024-01-01,104.9,11.5,,slight,1,0,0,,,,,,",
+            "5,2024-01-01,104.9,11.5,,damage_only,0,0,2,,,,,,",
+            "6,2024-01-01,104.9,11.5,,damage_only,0,0,0,,,,,,",
         )
     )
     found = database.read("crash", "a").set_index("source_id")["severity"]
@@ -132,6 +134,8 @@ def test_severity_is_taken_from_counts_only_when_missing(database, crashes, take
     assert found["4"] == "slight"
     assert report.notes["severity missing, taken from the numbers of hurt people"] == 2
     assert report.notes["people killed, but severity is not fatal; kept as reported"] == 1
+    assert report.notes["people hurt, but severity is damage only; kept as reported"] == 1
+    assert found["5"] == "damage_only"
 
 
 def test_unknown_words_that_do_not_decide_are_kept_as_unknown(database, crashes, take):

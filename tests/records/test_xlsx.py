@@ -9,8 +9,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from core.errors import DataSourceError, TableError
+from core.errors import DataSourceError, InputError, TableError
 from records.mapping import Mapping
+from records.proposal import propose_mapping
 
 
 @pytest.fixture
@@ -63,6 +64,17 @@ def test_a_sheet_that_is_not_there(book, take):
     path = book({"March": [HEADER, ROW]})
     with pytest.raises(DataSourceError, match="no sheet 'May'; its sheets: 1 'March'"):
         take(path, sheet="May")
+
+
+def test_only_a_workbook_has_sheets(write, take):
+    path = write(",".join(HEADER) + "\n" + ",".join(map(str, ROW)) + "\n")
+    with pytest.raises(InputError, match=r"is no workbook, so it has no sheet '3'"):
+        take(path, sheet="3")
+    with pytest.raises(InputError, match="is no workbook"):
+        propose_mapping(path, "crash", sheet="3")
+    assert (
+        take(path, mapping=Mapping(sheet="Data")).accepted == 1
+    )  # of the workbooks it also serves
 
 
 def test_a_header_over_two_rows(book, take, database):
