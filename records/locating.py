@@ -16,7 +16,7 @@ import pandas as pd
 from core.vocabulary import LocationQuality, PlaceMethod
 from records.cells import text_of
 from records.place_names import PLACE_COLUMNS
-from records.places import read_places
+from records.places import is_far_from, read_places
 from records.plan import Plan
 from records.road_text import read_road_places
 from records.values import Column, no_problem
@@ -25,6 +25,7 @@ __all__ = ["locate_rows"]
 
 Columns: TypeAlias = Mapping[str, Column]
 
+FAR_OUTSIDE = "place far outside the study area; kept as written"
 COARSE_STEP = 5e-4  # degrees; a last digit of 0.001 is about 100 m
 VALUES = r"(?s):.*"  # of a note, behind what it says
 WITHOUT = ("coordinates missing", "coordinates are zero")
@@ -94,6 +95,9 @@ def locate_rows(
     if by_road.any():
         without = without.mask(by_road, "no coordinates; to be placed by road and kilometre")
     said.append(without)
+    if plan.near is not None:
+        is_far = is_far_from(place["lon"], place["lat"], plan.near)
+        said.append(no_problem(raw).mask(is_far, FAR_OUTSIDE))
     return located, said
 
 

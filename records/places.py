@@ -20,7 +20,7 @@ from core.errors import ConfigError, InputError
 from records.coordinates_text import read_axis, read_pair
 from records.values import Column, is_filled, no_problem, parse_number
 
-__all__ = ["Bounds", "read_places", "require_bounds"]
+__all__ = ["Bounds", "is_far_from", "read_places", "require_bounds"]
 
 Bounds: TypeAlias = tuple[float, float, float, float]  # west, south, east, north [degree]
 FloatArray: TypeAlias = NDArray[np.float64]
@@ -35,6 +35,7 @@ MOST_SHARE = 0.9  # of the rows that must lie together, for the rest to be far a
 EASTINGS, NORTHINGS = (100_000.0, 900_000.0), (1.0, 10_000_000.0)  # of UTM [m]
 MOST_ZONES = 4
 
+FAR_DEGREES = 0.09  # of latitude: about 10 km
 SWAPPED = "latitude and longitude look swapped"
 SIGN_LOST = "a sign looks lost"
 METRES = "coordinates look like metres, not degrees; name their crs in the mapping"
@@ -123,6 +124,24 @@ def require_bounds(near: Bounds) -> Bounds:
         message = f"near: {near} is no box; give west, south, east, north in degrees."
         raise InputError(message)
     return west - MARGIN, south - MARGIN, east + MARGIN, north + MARGIN
+
+
+def is_far_from(lon: Column, lat: Column, near: Bounds) -> Column:
+    """Tell which places lie more than about 10 km beyond a box; a missing place does not.
+
+    Parameters
+    ----------
+    lon, lat
+        Places [degrees, WGS84], equal index.
+    near
+        West, south, east, north [degrees].
+    """
+    west, south, east, north = near
+    widest = np.cos(np.radians(min(89.0, max(abs(south), abs(north)))))
+    by = FAR_DEGREES / widest
+    box = (west - by, south - FAR_DEGREES, east + by, north + FAR_DEGREES)
+    is_within = _is_within(lon.to_numpy(np.float64), lat.to_numpy(np.float64), box)
+    return lon.notna() & ~is_within
 
 
 class _Notes:

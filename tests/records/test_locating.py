@@ -108,6 +108,20 @@ def test_a_gazetteer_places_what_has_no_coordinates_and_nothing_else(rows, take,
     assert report.notes["placed at the commune"] == 1
 
 
+def test_a_place_far_outside_the_study_area_is_kept_and_told(rows, take, found):
+    path = rows(
+        "1,2024-01-01,104.9,11.5,,,,,,,slight",
+        "2,2024-01-01,104.08,11.5,,,,,,,slight",  # 9 km beyond the western edge
+        "3,2024-01-01,103.95,11.5,,,,,,,slight",  # 23 km
+        "4,2024-01-01,2.35,48.85,,,,,,,slight",  # another country
+        "5,2024-01-01,,,,,Prey,,,,slight",
+    )
+    report = take(path, near=(104.163, 11.0, 105.5, 12.0))
+    assert report.notes["place far outside the study area; kept as written"] == 2
+    assert found()["lon"].tolist()[:4] == [104.9, 104.08, 103.95, 2.35]
+    assert "place far outside the study area; kept as written" not in take(path).notes
+
+
 def test_importing_again_changes_nothing(rows, take, gazetteer):
     path = rows(
         f"1,2024-01-01,,,,,O Thom,{IN_COMMUNE},slight",
