@@ -23,6 +23,7 @@ from records.database import Database
 from records.fields import find_kind
 from records.gazetteer import Gazetteer
 from records.jobs import Job, open_jobs
+from records.like_factories import count_like_factories
 from records.linked import count_disagreements
 from records.mapping import Mapping
 from records.places import Bounds, require_bounds
@@ -229,6 +230,9 @@ class _Batch:
             for rows in batches:
                 outcome.take(rows, storing, rejects)
         storing.finish()
+        if plan.kind.name == "factory":
+            like = count_like_factories(self.connection, self.area, storing.record_ids)
+            storing.notes.update(like)
         report = outcome.report(storing, job, None if self.dry_run else import_id)
         _record_counts(self.connection, import_id, report)
         return report

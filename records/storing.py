@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -98,6 +99,11 @@ class Storing:
         self._references = References(self.kind, self.area)
         query = sa.select(self._table.c.record_id).where(self._table.c.area == self.area)
         self._is_first = self.connection.execute(query.limit(1)).first() is None
+
+    @property
+    def record_ids(self) -> Iterable[str]:
+        """Records that the file holds, those of repeated rows once."""
+        return self._seen.keys()
 
     @property
     def _table(self) -> sa.Table:
