@@ -33,7 +33,7 @@ LETTERS: Final = {SiteType.SEGMENT.value: "S", SiteType.INTERSECTION.value: "I"}
 SEPARATOR: Final = ";"
 COMMUTE_FILES: Final = (
     *("commute_flows.parquet", "commute_routes.parquet", "commute_groups.parquet"),
-    "commute_hours.parquet",
+    *("commute_hours.parquet", "commute_driven.parquet"),
 )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +29,9 @@ from geo.route_lines import draw_routes
 from geo.routing import RouteOptions, Routes, build_routable_roads, find_routes
 from geo.trips import SHARE_PREFIX, UNKNOWN_MODE, build_trips
 from pipeline.account import Job, Period
-from pipeline.commute_tables import MIN_PERSONS, merge_small, spread_by_group, tabulate_sites
+from pipeline.commute_summary import count_lost, describe, list_assumptions, warn
+from pipeline.commute_tables import MIN_PERSONS, FlowStore, tabulate_sites
+from pipeline.driven import list_drives, put_drives_first, tabulate_drives
 from pipeline.frame import Frame
 from pipeline.steps import StepFolder, keep_step
 from pipeline.workspace import read_json, write_json
@@ -38,9 +40,9 @@ from records.shifts import tabulate_shifts
 
 __all__ = ["CommuteRecords", "Commutes", "prepare_commutes", "read_commute_records"]
 
-COMMUTES_VERSION = 1  # raise it when the same records give other commutes
+COMMUTES_VERSION = 2  # raise it when the same records give other commutes
 PLACE_STEP_DEG: Final = 0.25  # sun times of places nearer than this differ by a minute at most
-MAX_DRAWN = 20_000  # pairs of village and factory whose route is drawn, most workers first
+MAX_DRAWN = 20_000  # pairs of village and factory that are listed, and lines, most workers first
 MODES: Final = (*(word.value for word in RoadUser), UNKNOWN_MODE)
 TRAVELS_AS: Final = {
     RoadUser.MOTORCYCLE_PASSENGER.value: RoadUser.MOTORCYCLE_DRIVER.value,
@@ -52,6 +54,9 @@ KEPT_ONLY: Final = ("of_gates", "classes", "unrouted")
 USED: Final = {
     "factory": ["factory_id", "lon", "lat", "workers", "shifts"],
     "origin": ["origin_id", "factory_id", "village", "lon", "lat", "workers"],
+    "note": ["place_note", "source"],
+    "route": ["route_id", "factory_id", "vehicle_id", "direction", "line"],
+    "vehicle": ["vehicle_id", "factory_id", "type"],
 }
 
 
@@ -62,6 +67,8 @@ class CommuteRecords:
     factories: pd.DataFrame
     origins: pd.DataFrame
     casualties: pd.DataFrame
+    routes: pd.DataFrame
+    vehicles: pd.DataFrame
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +86,16 @@ class Commutes:
 
 
 def read_commute_records(database: Database, key: str) -> CommuteRecords:
-    """Read what tells of commutes; factories and origins in order of their identifiers."""
+    """Read what tells of commutes, in order of identifiers; of vehicles those of routes."""
+    routes = database.read("route", key).sort_values("route_id", ignore_index=True)
+    vehicles = database.read("vehicle", key).sort_values("vehicle_id", ignore_index=True)
+    driven = vehicles["vehicle_id"].isin(routes["vehicle_id"].dropna())
     return CommuteRecords(
         factories=database.read("factory", key).sort_values("factory_id", ignore_index=True),
         origins=database.read("origin", key).sort_values("origin_id", ignore_index=True),
         casualties=database.read("casualty", key),
+        routes=routes,
+        vehicles=vehicles[driven].reset_index(drop=True),
     )
 
 
@@ -99,13 +111,7 @@ def prepare_commutes(job: Job, frame: Frame, records: CommuteRecords, period: Pe
         build_commutes(job, frame, records, year, folder)
 
     with job.account.step("commutes") as counts:
-        shares = sorted(n for n in records.origins.columns if n.startswith(SHARE_PREFIX))
-        digest = compute_sha256_of_values(
-            [
-                records.factories[USED["factory"]].to_json(double_precision=15),
-                records.origins[[*USED["origin"], *shares]].to_json(double_precision=15),
-            ]
-        )
+        digest = compute_digest(records)
         options = [
             *(settings.time_zone, settings.working_days_per_year, settings.arrival_margin_min),
             *(settings.dark_below_deg, settings.n_route_alternatives, year),
@@ -121,8 +127,30 @@ def prepare_commutes(job: Job, frame: Frame, records: CommuteRecords, period: Pe
             reason="; ".join(f"{n} {reason}" for reason, n in lost.items()),
             cached=step.is_cached,
         )
+    if len(records.routes):
+        with job.account.step("driven routes") as counts:
+            driven = commutes.summary["driven_routes"]
+            counts.update(
+                rows_in=driven["n_driven_routes"],
+                rows_out=driven["n_used"],
+                rows_dropped=driven["n_driven_routes"] - driven["n_used"],
+                reason="; ".join(f"{n} {reason}" for reason, n in driven["why_not"].items()),
+                cached=step.is_cached,
+            )
     job.account.warnings.extend(commutes.summary["warnings"])
     return commutes
+
+
+def compute_digest(records: CommuteRecords) -> str:
+    """Return a checksum of what the step takes from the records."""
+    shares = sorted(n for n in records.origins.columns if n.startswith(SHARE_PREFIX))
+    used = (
+        records.factories[USED["factory"]],
+        records.origins[[*USED["origin"], *USED["note"], *shares]],
+        records.routes[USED["route"]],
+        records.vehicles[USED["vehicle"]],
+    )
+    return compute_sha256_of_values([table.to_json(double_precision=15) for table in used])
 
 
 def load_commutes(step: StepFolder, records: CommuteRecords) -> Commutes:
@@ -162,7 +190,8 @@ def build_commutes(
     shifts, problems = tabulate_shifts(factories)
     shifts = shifts.assign(gate=shifts["factory_id"].map(gate_of))
     trips = build_trips(wanted[gate.notna()].astype({"gate": "int64"}), shifts)
-    found = _Found(unrouted=[], drawn=[], flows=[])
+    drives = list_drives(records.routes, records.vehicles, factories, travels_as=TRAVELS_AS)
+    found = _Found(drives=drives, flows=FlowStore(folder / "flows"))
     legs = iterate_legs(job, frame, trips.frame, (homes, gates), found)
     sites = RoadSites.from_segments(segments, n_intersections=len(frame.network.intersections))
     dark = find_dark_shares(job, factories, year)
@@ -175,12 +204,15 @@ def build_commutes(
     if unrouted is None:
         unrouted = pd.DataFrame({"origin": [], "gate": [], "mode": [], "workers": [], "reason": []})
     unrouted.to_parquet(folder / "unrouted.parquet")
+    driven, driven_summary = tabulate_drives(drives, found.driven)
+    driven.to_parquet(folder / "commute_driven.parquet")
     summary = {
-        **describe(exposure, trips.frame, unrouted, records, problems),
+        **describe(exposure, trips.frame, unrouted, (factories, origins), problems),
+        "driven_routes": driven_summary,
         "origins_left_out": {reason: n for reason, n in lost.items() if n},
         "notes": dict(trips.notes),
-        "warnings": warn(problems, factories, shifts),
-        "assumptions": list_assumptions(job, year),
+        "warnings": warn(problems, factories, origins, shifts),
+        "assumptions": list_assumptions(settings, year),
     }
     write_json(folder / "commute_summary.json", summary)
 
@@ -189,9 +221,11 @@ def build_commutes(
 class _Found:
     """What comes to light while flows are added up."""
 
-    unrouted: list[pd.DataFrame]
-    drawn: list[gpd.GeoDataFrame]
-    flows: list[pd.DataFrame]
+    drives: pd.DataFrame
+    flows: FlowStore
+    driven: list[pd.DataFrame] = field(default_factory=list)
+    unrouted: list[pd.DataFrame] = field(default_factory=list)
+    drawn: list[gpd.GeoDataFrame] = field(default_factory=list)
 
 
 def iterate_legs(
@@ -205,17 +239,18 @@ def iterate_legs(
     segments = frame.segments
     homes, gates = places
     options = RouteOptions(n_alternatives=job.settings.n_route_alternatives)
-    of_pair = trips.groupby(["origin", "gate"])["workers"].sum()
-    drawn = of_pair[of_pair >= MIN_PERSONS].nlargest(MAX_DRAWN).index
     vehicle_of = trips["mode"].replace(TRAVELS_AS)
+    chosen = choose_drawn(trips.assign(vehicle=vehicle_of), options.n_alternatives)
     for name, own in trips.groupby(vehicle_of, sort=True):
         vehicle = get_vehicle(str(name))
         roads = build_routable_roads(segments, vehicle=vehicle)
         pairs = own[["origin", "gate"]].drop_duplicates(ignore_index=True)
         routes = find_routes(roads, homes, gates, pairs=pairs, options=options)
+        routes, driven = put_drives_first(routes, found.drives, frame, own, places, vehicle)
+        found.driven.append(driven)
         leg = Leg(routes=routes, trips=own, segment_speed_kmh=compute_speed(segments, vehicle))
         found.unrouted.append(find_unrouted(leg))
-        found.drawn.append(draw(routes, segments, own, drawn, str(name)))
+        found.drawn.append(draw(routes, segments, own, chosen, str(name)))
         yield leg
 
 
@@ -225,21 +260,46 @@ def follow(
     """Hand flows on, keeping what is written of each."""
     for leg in legs:
         for one in iterate_flows([leg], sites, dark_share=dark, margin_min=margin_min):
-            found.flows.append(spread_by_group(one))
+            found.flows.add(one)
             yield one
 
 
+def choose_drawn(trips: pd.DataFrame, n_alternatives: int) -> pd.DataFrame:
+    """Return which routes are listed: those of villages with enough workers; and how drawn.
+
+    Index `origin`, `gate`, `vehicle`; `lines` is 0 (listed only), 1 (the fastest is drawn) or
+    more (all are). There are no more than `MAX_DRAWN` lines, for a country's would be millions:
+    first one for each pair, by the vehicle of most of its workers, then those of most workers.
+    """
+    pair = ["origin", "gate"]
+    of_pair = trips.groupby(pair)["workers"].sum()
+    pairs = of_pair[of_pair >= MIN_PERSONS].nlargest(MAX_DRAWN).index
+    workers = trips.groupby([*pair, "vehicle"])["workers"].sum().reset_index()
+    is_listed = pd.MultiIndex.from_frame(workers[pair]).isin(pairs)
+    chosen = workers[is_listed].sort_values("workers", ascending=False, kind="stable")
+    is_first = ~chosen.duplicated(pair).to_numpy()
+    n_left = max(MAX_DRAWN - int(is_first.sum()), 0)
+    cost = np.where(is_first, n_alternatives - 1, n_alternatives)
+    is_whole = np.cumsum(cost) <= n_left
+    lines = np.where(is_whole, n_alternatives, np.where(is_first, 1, 0))
+    return chosen.assign(lines=lines).set_index([*pair, "vehicle"])
+
+
 def draw(
-    routes: Routes, segments: gpd.GeoDataFrame, trips: pd.DataFrame, pairs: pd.Index, vehicle: str
+    routes: Routes, segments: gpd.GeoDataFrame, trips: pd.DataFrame, chosen: pd.DataFrame, name: str
 ) -> gpd.GeoDataFrame:
-    """Draw the routes of villages with enough workers."""
+    """List the routes of villages with enough workers by one vehicle; draw those chosen."""
     of_pair = pd.MultiIndex.from_frame(routes.routes[["origin", "gate"]])
-    rows = np.flatnonzero(of_pair.isin(pairs))
-    lines = draw_routes(routes, segments.geometry.to_numpy(), rows)
-    columns = ["origin", "gate", "alternative", "share", "time_s", "length_m"]
+    own = chosen[chosen.index.get_level_values("vehicle") == name].droplevel("vehicle")
+    rows = np.flatnonzero(of_pair.isin(own.index))
+    n_lines = own["lines"].reindex(of_pair[rows]).to_numpy()
+    is_drawn = routes.routes["alternative"].to_numpy()[rows] < n_lines
+    lines = np.full(len(rows), None, dtype=object)
+    lines[is_drawn] = draw_routes(routes, segments.geometry.to_numpy(), rows[is_drawn])
+    columns = ["origin", "gate", "alternative", "share", "time_s", "length_m", "is_driven"]
     workers = trips.groupby(["origin", "gate"])["workers"].sum().reindex(of_pair[rows])
     kept = routes.routes.iloc[rows][columns]
-    kept = kept.assign(vehicle=vehicle, workers_per_day=kept["share"] * workers.to_numpy())
+    kept = kept.assign(vehicle=name, workers_per_day=kept["share"] * workers.to_numpy())
     return gpd.GeoDataFrame(kept, geometry=lines, crs=segments.crs)
 
 
@@ -264,16 +324,6 @@ def find_dark_shares(job: Job, factories: pd.DataFrame, year: int) -> np.ndarray
     return np.stack(rows) if rows else np.zeros((1, 1440))
 
 
-def count_lost(unrouted: pd.DataFrame, trips: pd.DataFrame) -> dict[str, int]:
-    """Count origins none of whose workers have a route, by reason."""
-    key = ["origin", "gate"]
-    all_workers = trips.groupby(key)["workers"].sum()
-    without = unrouted.groupby(key)["workers"].sum().reindex(all_workers.index, fill_value=0.0)
-    wholly = all_workers.index[np.isclose(without, all_workers)]
-    first = unrouted.drop_duplicates(key).set_index(key)["reason"]
-    return {str(reason): int(n) for reason, n in first.reindex(wholly).value_counts().items()}
-
-
 def write_tables(
     folder: Path,
     exposure: Exposure,
@@ -284,9 +334,7 @@ def write_tables(
 ) -> None:
     """Write what a run folder takes over, and what later steps need."""
     names = factories["factory_id"]
-    merge_small(found.flows, names, days=exposure.working_days).to_parquet(
-        folder / "commute_flows.parquet"
-    )
+    found.flows.write(folder / "commute_flows.parquet", names, days=exposure.working_days)
     tabulate_sites(exposure).to_parquet(folder / "commute_sites.parquet")
     named = exposure.of_gates.assign(factory_id=exposure.of_gates["gate"].map(names))
     named.to_parquet(folder / "of_gates.parquet")
@@ -314,73 +362,6 @@ def write_tables(
 
 def draw_nothing(segments: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Return the table of drawn routes with no row."""
-    columns = ["origin", "gate", "alternative", "share", "time_s", "length_m", "vehicle"]
-    columns.append("workers_per_day")
+    columns = ["origin", "gate", "alternative", "share", "time_s", "length_m", "is_driven"]
+    columns += ["vehicle", "workers_per_day"]
     return gpd.GeoDataFrame({name: [] for name in columns}, geometry=[], crs=segments.crs)
-
-
-def describe(
-    exposure: Exposure,
-    trips: pd.DataFrame,
-    unrouted: pd.DataFrame,
-    records: CommuteRecords,
-    problems: pd.DataFrame,
-) -> dict[str, Any]:
-    """Return the figures of the summary."""
-    groups = exposure.groups
-    to_work = groups[groups["direction"] == "to_work"]
-    all_km = exposure.worker_km_per_year
-    on_segments = float(exposure.segments["worker_km_per_year"].sum())
-    lights = {light.value: float(groups[f"worker_km_{light.value}"].sum()) for light in Light}
-    known = records.factories["workers"].dropna()
-    with_origins = records.factories["factory_id"].isin(records.origins["factory_id"])
-    return {
-        "n_factories": len(records.factories),
-        "n_factories_without_origins": int((~with_origins).sum()),
-        "n_origins": len(records.origins),
-        "workers_of_factories": int(known.sum()),
-        "workers_of_origins": float(trips["workers"].sum()),
-        "workers_routed": float(to_work["workers_per_day"].sum()),
-        "workers_without_route": float(unrouted["workers"].sum()) if len(unrouted) else 0.0,
-        "without_route_by_reason": unrouted.groupby("reason")["workers"].sum().to_dict()
-        if len(unrouted)
-        else {},
-        "worker_km_per_year": all_km,
-        "conservation_error": abs(on_segments / all_km - 1.0) if all_km else 0.0,
-        "worker_km_by_light": lights,
-        "worker_km_by_mode": groups.groupby("mode")["worker_km_per_year"].sum().to_dict(),
-        "n_shift_texts_not_read": len(problems),
-    }
-
-
-def warn(problems: pd.DataFrame, factories: pd.DataFrame, shifts: pd.DataFrame) -> list[str]:
-    """Return what a reader must know of the shifts."""
-    found = [
-        f"Shifts of factory {row.factory_id} ({row.shifts!r}) cannot be read: {row.reason}; the "
-        "light of its commutes is unknown."
-        for row in problems.head(3).itertuples()
-    ]
-    n_unknown = int(shifts.loc[shifts["start_min"].isna(), "factory_id"].nunique())
-    if n_unknown and len(factories):
-        found.append(
-            f"{n_unknown} of {len(factories)} factories have no known shift; the light of their "
-            "commutes is unknown, not day."
-        )
-    return found
-
-
-def list_assumptions(job: Job, year: int) -> list[str]:
-    """Return what was assumed, in words."""
-    settings = job.settings
-    return [
-        f"{settings.working_days_per_year:g} working days a year, the same for all.",
-        f"Workers arrive {settings.arrival_margin_min:g} minutes before their shift and leave as "
-        "long after it; overtime is not in it.",
-        "The way home is the way to work driven back.",
-        "Within a factory, how workers travel, which shift they have and where they live are "
-        "taken as independent; shifts without a stated share have the same number of workers.",
-        "Who rides as passenger, otherwise, or nobody knows how, travels the roads that a "
-        "motorcycle takes.",
-        f"Dark: the sun more than {-settings.dark_below_deg:g} degrees below the horizon, on the "
-        f"days of {year}, time zone {settings.time_zone}.",
-    ]

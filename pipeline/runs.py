@@ -46,6 +46,7 @@ RUN_TABLES = (
     "commute_rates",
     "commute_factories",
     "commute_crashes",
+    "commute_driven",
 )
 PLAIN_TABLES = tuple(
     name for name in RUN_TABLES if name.startswith("commute_") and name != "commute_routes"

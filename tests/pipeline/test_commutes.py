@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.commute_tables import FLOW_COLUMNS, merge_small
+from geo.exposure import GateFlows
+from pipeline import commutes
+from pipeline.commute_tables import FLOW_COLUMNS, FlowStore, merge_small
+from pipeline.commutes import choose_drawn
 from pipeline.imports import import_records
 from pipeline.run import run_area
 from pipeline.runs import load_table
@@ -94,7 +97,8 @@ def check_sites_and_flows(folder, manifest):
 
 
 def check_routes(folder):
-    """Routes run from village to gate; those of few workers are not drawn."""
+    """Routes run from village to gate; those of few workers are not drawn, none was driven."""
+    assert load_table(folder, "commute_driven").empty
     routes = gpd.read_parquet(folder / "commute_routes.parquet")
     assert set(routes["origin_id"]) == {"a", "c"}
     assert np.allclose(routes.length, routes["length_m"])
@@ -114,27 +118,80 @@ def test_an_area_without_commutes_has_empty_tables_and_unknown_workers(
 
 
 def make_flows(*rows):
-    columns = ["segment_id", "gate", "mode", "shift", "workers", "km", "dark", "known"]
+    columns = ["segment_id", "mode", "shift", "workers", "km", "dark", "known"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def test_small_groups_are_merged_first_over_shifts_then_over_factories():
-    flows = [
+    named, nameless = merge_small(
         make_flows(
-            (1, 0, "bus", "early", 20.0, 2.0, 1.0, 2.0),
-            (1, 0, "bus", "late", 2.0, 0.2, 0.2, 0.2),
-            (2, 0, "bus", "early", 20.0, 2.0, 0.0, 0.0),
-        ),
-        make_flows(
-            (1, 1, "bus", "early", 3.0, 0.3, 0.0, 0.3), (1, 2, "bus", "early", 1.0, 0.1, 0.0, 0.1)
-        ),
+            (1, "bus", "early", 20.0, 2.0, 1.0, 2.0),
+            (1, "bus", "late", 2.0, 0.2, 0.2, 0.2),
+            (2, "bus", "early", 20.0, 2.0, 0.0, 0.0),
+            (3, "bus", "early", 3.0, 0.3, 0.0, 0.3),
+            (3, "van", "early", 1.0, 0.1, 0.0, 0.1),
+        )
+    )
+    assert named[["segment_id", "mode", "shift", "workers"]].to_numpy().tolist() == [
+        [1, "bus", "any", 22.0],
+        [2, "bus", "early", 20.0],
     ]
-    found = merge_small(flows, pd.Series(["F1", "F2", "F3"]), days=10)
-    rows = found.sort_values(["segment_id", "workers_per_day"]).to_numpy().tolist()
-    assert [row[:5] for row in rows] == [
-        [1, pytest.approx(np.nan, nan_ok=True), "bus", "any", 4.0],
-        [1, "F1", "bus", "any", 22.0],
-        [2, "F1", "bus", "early", 20.0],
+    assert nameless[["segment_id", "mode", "shift", "workers"]].to_numpy().tolist() == [
+        [3, "bus", "any", 3.0],
+        [3, "van", "any", 1.0],
     ]
-    assert found["worker_km_per_year"].sum() == pytest.approx(46.0)
-    assert found.loc[found["segment_id"] == 2, "dark_share"].isna().all()
+
+
+def make_gate_flows(gate, segments, workers, *, mode="bus", is_light_known=True):
+    """Two shifts with equal workers, both ways, a kilometre on each segment."""
+    ways = ["to_work", "to_work", "from_work", "from_work"]
+    groups = {"mode": mode, "shift": ["a", "b"] * 2, "direction": ways}
+    spread = np.repeat(np.array(workers, dtype=float)[:, None] / 2, 4, axis=1)
+    return GateFlows(
+        gate=gate,
+        groups=pd.DataFrame({**groups, "is_light_known": is_light_known}),
+        segment_id=np.array(segments),
+        workers=spread,
+        worker_km=spread,
+        worker_km_dark=spread / 4 if is_light_known else 0 * spread,
+        intersection_id=np.empty(0, np.int64),
+        crossing=np.empty((0, 4)),
+        crossing_dark=np.empty((0, 4)),
+        worker_km_by_hour=np.zeros((4, 25)),
+    )
+
+
+def test_flows_wait_on_disk_and_come_back_whole(tmp_path):
+    store = FlowStore(tmp_path / "flows")
+    store.add(make_gate_flows(2, [5, 9], [40, 3]))
+    store.add(make_gate_flows(0, [9], [4]))
+    store.add(make_gate_flows(2, [9], [12], mode="van", is_light_known=False))
+    store.write(tmp_path / "out.parquet", pd.Series(["F1", "F2", "F3"]), days=10)
+    found = pd.read_parquet(tmp_path / "out.parquet")
+    assert list(found.columns) == list(FLOW_COLUMNS)
+    rows = [
+        [None if pd.isna(cell) else cell for cell in row]
+        for row in found.itertuples(index=False, name=None)
+    ]
+    assert rows == [
+        [5, "F3", "bus", "a", 20.0, 400.0, 0.25],
+        [5, "F3", "bus", "b", 20.0, 400.0, 0.25],
+        [9, "F3", "bus", "a", 1.5, 30.0, 0.25],
+        [9, "F3", "bus", "b", 1.5, 30.0, 0.25],
+        [9, "F3", "van", "a", 6.0, 120.0, None],
+        [9, "F3", "van", "b", 6.0, 120.0, None],
+        [9, None, "bus", "any", 4.0, 80.0, 0.25],
+    ]
+    assert not (tmp_path / "flows").exists()
+
+
+def test_a_country_has_lines_for_every_village_first_then_for_most_workers(monkeypatch):
+    monkeypatch.setattr(commutes, "MAX_DRAWN", 4)
+    trips = pd.DataFrame(
+        [(0, 0, "bus", 30), (0, 0, "van", 5), (1, 0, "bus", 6), (2, 0, "bus", 4), (3, 1, "van", 7)],
+        columns=["origin", "gate", "vehicle", "workers"],
+    )
+    chosen = choose_drawn(trips, 2)["lines"].to_dict()
+    # village 2 has too few workers; three villages take a line each, the fourth goes to bus of 0
+    assert chosen == {(0, 0, "bus"): 2, (0, 0, "van"): 0, (1, 0, "bus"): 1, (3, 1, "van"): 1}
+    assert set(choose_drawn(trips, 1)["lines"]) == {1}

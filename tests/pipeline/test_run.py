@@ -31,7 +31,7 @@ RUN_FILES = {
     *("hotspots.parquet", "factories.parquet", "tiles.pmtiles", "risk.tif"),
     *("commute_flows.parquet", "commute_routes.parquet", "commute_groups.parquet"),
     *("commute_hours.parquet", "commute_rates.parquet", "commute_factories.parquet"),
-    *("commute_crashes.parquet", "commute_summary.json"),
+    *("commute_crashes.parquet", "commute_driven.parquet", "commute_summary.json"),
 }
 
 
