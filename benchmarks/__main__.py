@@ -21,6 +21,7 @@ def main() -> None:
         ("bench_network", roads),
         ("bench_snapping", roads),
         ("bench_lixels", roads),
+        ("bench_nkde", roads),
         ("bench_routing", "--peer-gates=3"),
         ("bench_exposure", "--segments=100000"),
         ("bench_attributes", f"--real={folder}"),

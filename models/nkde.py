@@ -36,6 +36,8 @@ N_ROUNDS: Final = 12  # progress is told after each
 ALL: Final = -1
 MAX_WALKS: Final = 2_000  # of a group of events
 N_TRIED, MANY = 32, 0.25  # groups; the share with too many walks from which none is followed
+FEW_WALKS = 100  # of a group: followed however many groups there are
+MUCH_WORK = 5_000_000  # walks in all: steps are the shorter way then
 MAX_NODES: Final = 3_000  # of a region that is spread in steps at once
 
 
@@ -354,16 +356,18 @@ class _Task:
         )
 
     def _find_too_many(self, starts: IntArray, listed: Events, samples: Samples) -> BoolArray:
-        """Try some groups; where many have too many walks, all are spread in steps."""
+        """Try some groups; where steps are the shorter work for all, none is walked."""
         rule = self._make_rule()
         picks = np.linspace(0, max(0, len(starts) - 1), N_TRIED).astype(int)
         tried = starts[np.unique(picks)[: len(starts)]]
         is_left = np.zeros(len(tried), dtype=bool)
-        if len(tried) and rule.max_walks < NO_LIMIT:
-            out = np.zeros((len(samples.offset), self.factor.shape[1]))
-            add_walks(self._arms, rule, tried, listed, samples, 0, out, is_left)
-        is_usual = is_left.any() and is_left.mean() > MANY
-        return np.full(len(starts), bool(is_usual))
+        if not len(tried) or rule.max_walks == NO_LIMIT:
+            return np.zeros(len(starts), dtype=bool)
+        out = np.zeros((len(samples.offset), self.factor.shape[1]))
+        n_walks = add_walks(self._arms, rule, tried, listed, samples, 0, out, is_left)
+        each = n_walks / len(tried)
+        is_much = each > FEW_WALKS and each * len(starts) > MUCH_WORK and self.owner is None
+        return np.full(len(starts), is_left.mean() > MANY or is_much)
 
     def _take_steps(
         self, starts: IntArray, order: IntArray, samples: Samples, progress: Progress

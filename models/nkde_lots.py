@@ -10,7 +10,7 @@ import numpy as np
 from models.arrays import FloatArray, IntArray
 from models.network_kernels import get_kernel_code
 from models.nkde_paths import find_near
-from models.nkde_steps import Seeds, spread_in_steps
+from models.nkde_steps import Seeds, measure_ways, spread_in_steps
 from models.nkde_walks import Arms, Rule, Samples
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Lot", "Nearby"]
 
-MAX_STEPS = 4_000  # within a bandwidth
+FEWEST_STEPS = 100  # within a bandwidth
 
 
 @dataclass(slots=True)
@@ -26,6 +26,7 @@ class Nearby:
     """Finds the nodes near others; its arrays are used again for the next lot."""
 
     arms: Arms
+    _ways: dict[float, FloatArray] = field(default_factory=dict)
     _best: FloatArray = field(init=False)
     _reached: IntArray = field(init=False)
     _place_of: IntArray = field(init=False)
@@ -51,6 +52,12 @@ class Nearby:
         own = self.arms.arm[at]
         self._place_of[own] = np.arange(len(own))
         return nodes, own, self._place_of
+
+    def measure_ways(self, step_m: float) -> FloatArray:
+        """Return the ways along all edges in steps; see `models.nkde_steps.measure_ways`."""
+        if step_m not in self._ways:
+            self._ways = {step_m: measure_ways(self.arms.length, step_m)}
+        return self._ways[step_m]
 
     def forget(self, own: IntArray) -> None:
         """Make the rows of these arms unknown again."""
@@ -87,8 +94,7 @@ class Lot:
     ) -> None:
         """Add the density of the events to the samples."""
         nodes, own, place_of = near.find(self.node, self.gone, self.bandwidth)
-        shortest = float(near.arms.length[own // 2].min())
-        step = min(options.resolution_m, max(shortest / 2, self.bandwidth / MAX_STEPS))
+        step = min(options.resolution_m, self.bandwidth / FEWEST_STEPS)
         on_node = self.arm < 0
         seeds = Seeds(
             self.arm[~on_node],
@@ -99,7 +105,7 @@ class Lot:
         )
         kernel = get_kernel_code(options.kernel)
         spread_in_steps(
-            near.arms, rule, nodes, place_of, seeds, self.bandwidth, step, samples, kernel,
-            self.owner, out,
+            near.arms, rule, nodes, place_of, near.measure_ways(step), seeds, self.bandwidth, step,
+            samples, kernel, self.owner, out,
         )  # fmt: skip
         near.forget(own)

@@ -18,7 +18,7 @@ from models.arrays import FloatArray, IntArray
 from models.network_kernels import evaluate_kernel
 from models.nkde_walks import Arms, Rule, Samples
 
-__all__ = ["Seeds", "spread_in_steps"]
+__all__ = ["Seeds", "measure_ways", "spread_in_steps"]
 
 
 class Seeds(NamedTuple):
@@ -51,6 +51,19 @@ def share_out(position: float, lowest: int) -> tuple[int, float, float, float, f
 
 
 @compiled
+def measure_ways(length: FloatArray, step_m: float) -> FloatArray:
+    """Return for each edge how many steps ahead its end begins, and the four shares there.
+
+    An edge shorter than a step is taken as long as one. Shape (n_edges, 5).
+    """
+    way = np.empty((len(length), 5))
+    for edge in range(len(length)):
+        begin, a, b, c, d = share_out(max(length[edge] / step_m, 1.0), 1)
+        way[edge] = np.array([float(begin), a, b, c, d])
+    return way
+
+
+@compiled
 def leave(
     arms: Arms,
     arm: int,
@@ -60,12 +73,16 @@ def leave(
     bandwidth: float,
     waiting: FloatArray,
     place_of: IntArray,
+    way: FloatArray,
     samples: Samples,
     kernel: int,
     owner: int,
     out: FloatArray,
 ) -> None:
-    """Send mass along an edge: past its samples, and to the node at its other end."""
+    """Send mass along an edge: past its samples, and to the node at its other end.
+
+    `way` is from `measure_ways`.
+    """
     edge, end = arm // 2, arm % 2
     length = arms.length[edge]
     gone = step * step_m
@@ -81,16 +98,13 @@ def leave(
         for t in range(len(mass)):
             out[at, t] += density * mass[t]
     place = place_of[2 * edge + 1 - end]
-    n_steps = waiting.shape[1]
+    n_steps = waiting.shape[0]
     if place < 0 or gone + length >= bandwidth:
         return
-    far = max(length / step_m, 1.0)  # an edge shorter than a step is taken as long as one
-    begin, a, b, c, d = share_out(step + far, step + 1)
-    parts = (a, b, c, d)
-    for i in range(4):
-        if begin + i < n_steps:
-            for t in range(len(mass)):
-                waiting[place, begin + i, t] += parts[i] * mass[t]
+    begin = step + int(way[edge, 0])
+    for i in range(min(4, n_steps - begin)):
+        for t in range(len(mass)):
+            waiting[begin + i, place, t] += way[edge, 1 + i] * mass[t]
 
 
 @compiled
@@ -99,6 +113,7 @@ def spread_in_steps(
     rule: Rule,
     nodes: IntArray,
     place_of: IntArray,
+    way: FloatArray,
     seeds: Seeds,
     bandwidth: float,
     step_m: float,
@@ -115,6 +130,8 @@ def spread_in_steps(
         Nodes within the bandwidth of an event.
     place_of
         Row of each arm of these nodes, -1 elsewhere, shape (2 * n_edges,).
+    way
+        Of every edge, by `measure_ways`.
     owner
         Event whose own samples are left out, -1: none.
     out
@@ -125,7 +142,7 @@ def spread_in_steps(
     n_places = 0
     for node in nodes:
         n_places += arms.first_arm[node + 1] - arms.first_arm[node]
-    waiting = np.zeros((n_places, n_steps, n_columns))
+    waiting = np.zeros((n_steps, n_places, n_columns))
     for i in range(len(seeds.arm)):
         place = place_of[seeds.arm[i]]
         begin, a, b, c, d = share_out(seeds.distance[i] / step_m, 0)
@@ -133,7 +150,7 @@ def spread_in_steps(
         for k in range(4):
             if begin + k < n_steps:
                 for t in range(n_columns):
-                    waiting[place, begin + k, t] += parts[k] * seeds.factor[i, t]
+                    waiting[begin + k, place, t] += parts[k] * seeds.factor[i, t]
     mass, total = np.empty(n_columns), np.empty(n_columns)
     for i in range(len(seeds.node)):
         node = seeds.node[i]
@@ -144,7 +161,7 @@ def spread_in_steps(
             for t in range(n_columns):
                 mass[t] = part * seeds.node_factor[i, t]
             leave(
-                arms, arms.arm[at], 0, step_m, mass, bandwidth, waiting, place_of, samples,
+                arms, arms.arm[at], 0, step_m, mass, bandwidth, waiting, place_of, way, samples,
                 kernel, owner, out,
             )  # fmt: skip
     for step in range(n_steps):
@@ -158,7 +175,7 @@ def spread_in_steps(
             for at in range(begin, stop):
                 place = place_of[arms.arm[at]]
                 for t in range(n_columns):
-                    here = waiting[place, step, t]
+                    here = waiting[step, place, t]
                     if here != 0.0:
                         is_empty = False
                     total[t] += here
@@ -167,7 +184,7 @@ def spread_in_steps(
             for at in range(begin, stop):
                 arm = arms.arm[at]
                 for t in range(n_columns):
-                    back = waiting[place_of[arm], step, t]
+                    back = waiting[step, place_of[arm], t]
                     if n == 1:
                         mass[t] = back
                     elif rule.method == 1:
@@ -175,6 +192,6 @@ def spread_in_steps(
                     else:
                         mass[t] = (total[t] - back) / (n - 1.0)
                 leave(
-                    arms, arm, step, step_m, mass, bandwidth, waiting, place_of, samples,
+                    arms, arm, step, step_m, mass, bandwidth, waiting, place_of, way, samples,
                     kernel, owner, out,
                 )  # fmt: skip

@@ -204,8 +204,8 @@ def add_walks(
     kernel: int,
     out: FloatArray,
     is_left: BoolArray,
-) -> None:
-    """Add the densities of groups of events to the samples.
+) -> int:
+    """Add the densities of groups of events to the samples; return the number of walks.
 
     Parameters
     ----------
@@ -218,6 +218,7 @@ def add_walks(
         True for groups of which only what goes straight along their own edge is added;
         made true for those with too many walks. Shape (n_groups,).
     """
+    n_walks = 0
     for group in range(len(starts)):
         start, is_node, begin, stop = starts[group]
         at_node = is_node == 1
@@ -235,6 +236,7 @@ def add_walks(
         if limit <= 0.0 or is_left[group]:
             continue
         arm, distance, share = list_walks(arms, rule, start, at_node, limit)
+        n_walks += len(arm)
         if len(arm) > rule.max_walks:
             is_left[group] = True
             continue
@@ -258,6 +260,7 @@ def add_walks(
                         samples, at, so_far + along, events.bandwidth[i], share[walk],
                         events.owner[i], events.factor[i], kernel, out,
                     )  # fmt: skip
+    return n_walks
 
 
 @compiled
