@@ -19,6 +19,7 @@ __all__ = [
     "METADATA",
     "PAIRS",
     "RECORDS",
+    "REPEATS",
     "list_content_columns",
 ]
 
@@ -41,6 +42,8 @@ IMPORTS: Final = sa.Table(
         for name in ("read", "accepted", "updated", "unchanged", "duplicates", "rejected")
     ),
     sa.Column("reasons", sa.Text, nullable=False, default="{}"),  # JSON {reason: rows}
+    # False of imports made before repeats were listed.
+    sa.Column("lists_repeats", sa.Boolean, nullable=False, default=True, server_default=sa.false()),
     sa.Column("undone_by", sa.Text, nullable=True),
     sa.Column("undone_at", sa.DateTime, nullable=True),  # UTC
 )
@@ -57,6 +60,16 @@ AUDIT: Final = sa.Table(
     sa.Column("import_id", sa.Integer, sa.ForeignKey("import_batch.import_id"), nullable=True),
     sa.Column("row_number", sa.Integer, nullable=True),
     sa.Column("old_values", sa.Text, nullable=True),  # JSON of the fields that changed
+)
+
+# Rows that were not kept a second time, and the record of an earlier import they rest on.
+REPEATS: Final = sa.Table(
+    "import_repeat",
+    METADATA,
+    sa.Column("import_id", sa.Integer, sa.ForeignKey("import_batch.import_id"), nullable=False),
+    sa.Column("record_id", sa.Text, nullable=False, index=True),
+    sa.Column("row_number", sa.Integer, nullable=False),
+    sa.Column("says_all", sa.Boolean, nullable=False),  # alone, and under the same identifier
 )
 
 # Two reports that may tell of one crash, and what was decided; `left_id` < `right_id`.

@@ -28,6 +28,7 @@ from records.fields import Kind, split_list
 from records.lookup import find_recorded, in_parts
 from records.preparing import Digests
 from records.references import References
+from records.repeats import Repeats
 from records.schema import AUDIT, RECORDS, list_content_columns
 
 __all__ = ["Storing", "to_plain"]
@@ -94,8 +95,10 @@ class Storing:
     _is_first: bool = False
     _is_unindexed: bool = False
     _references: References = field(init=False)
+    _repeats: Repeats = field(init=False)
 
     def __post_init__(self) -> None:
+        self._repeats = Repeats(self.connection, self.import_id)
         self._references = References(self.kind, self.area)
         query = sa.select(self._table.c.record_id).where(self._table.c.area == self.area)
         self._is_first = self.connection.execute(query.limit(1)).first() is None
@@ -138,10 +141,13 @@ class Storing:
             if record_id in self._seen:
                 self._take_again(rows, at, new)
             elif record_id in recorded:
-                self._take_recorded(rows.row(at), recorded[record_id])
+                self._take_recorded(rows, at, recorded[record_id])
             elif rows.is_told_apart[at] and (content_hash in self._twins or content_hash in twins):
                 self.counts["duplicates"] += 1
                 self.notes["same crash under another identifier"] += 1
+                if content_hash not in self._twins:
+                    twin, row_number = twins[content_hash], rows.row_numbers[at]
+                    self._repeats.add(twin, row_number, says_all=False)
                 continue
             else:
                 new[record_id] = at
@@ -159,6 +165,7 @@ class Storing:
             for index in self._table.indexes:
                 index.create(self.connection)
         self._resolve_held()
+        self._repeats.write()
         self.notes.update(self._references.count_orphans(self.connection))
         table = self._table
         new = sa.select(
@@ -199,24 +206,26 @@ class Storing:
         unseen = [one for one in record_ids if one not in self._seen]
         return find_recorded(self.connection, self._table, unseen)
 
-    def _find_twins(self, rows: _Batch) -> set[str]:
-        """Return the contents that some recorded event has too."""
+    def _find_twins(self, rows: _Batch) -> dict[str, str]:
+        """Return the contents that some recorded event has too, and the event's record."""
         if self._is_first:
-            return set()
+            return {}
         table = self._table
-        found: set[str] = set()
+        found: dict[str, str] = {}
         asked = [one for one, is_so in zip(rows.hashes, rows.is_told_apart, strict=True) if is_so]
         for some in in_parts(asked):
-            query = sa.select(table.c.content_hash).where(
+            query = sa.select(table.c.content_hash, table.c.record_id).where(
                 table.c.area == self.area, table.c.content_hash.in_(some)
             )
-            found.update(self.connection.execute(query).scalars())
+            found.update((one, two) for one, two in self.connection.execute(query))
         return found
 
-    def _take_recorded(self, row: _Row, content_hash: str) -> None:
-        if content_hash == row.content_hash:
+    def _take_recorded(self, rows: _Batch, at: int, content_hash: str) -> None:
+        if content_hash == rows.hashes[at]:
             self.counts["unchanged"] += 1
+            self._repeats.add(rows.record_ids[at], rows.row_numbers[at], says_all=True)
         else:
+            row = rows.row(at)
             self._held[row.record_id] = row
             self._uncounted.add(row.record_id)
 
@@ -270,6 +279,8 @@ class Storing:
                 is_changed = row.content_hash != old["content_hash"]
                 is_own = old["first_import_id"] == self.import_id
                 self._count_held(row.record_id, is_changed=is_changed, is_own=is_own)
+                if not is_changed and not is_own:
+                    self._repeats.add(row.record_id, row.row_number, says_all=False)
                 if is_changed:
                     changes.append({**dict(zip(self._columns, row.values, strict=True)),
                                     **self._stamp(row), "which": row.record_id})  # fmt: skip

@@ -1,7 +1,8 @@
 """Undo an import as a whole: what it added goes, what it changed comes back.
 
 Nothing is forgotten: the audit log keeps every record that was removed and every value
-that was taken back. An import can be undone only while nothing later stands on it.
+that was taken back. What a later file says too stays, as that file's own. An import can be
+undone only while nothing else later stands on it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from records.content import compute_content_hash
 from records.database import Database
 from records.fields import KINDS, FieldType, Kind, split_list
 from records.lookup import in_parts
+from records.repeats import Later, Row, find_later_repeats
 from records.schema import AUDIT, IMPORTS, RECORDS, list_content_columns
 
 __all__ = ["UndoReport", "undo_import"]
@@ -34,6 +36,7 @@ class UndoReport:
     file: str
     removed: int  # records that only this import knew
     restored: int  # records that are again as they were before
+    handed_over: int  # records that stay, for a later file says the same
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report as plain JSON values."""
@@ -67,7 +70,7 @@ def undo_import(
     Returns
     -------
     report
-        How many records were removed, and how many are as they were before.
+        How many records were removed, are as they were before, and stay with a later import.
 
     Raises
     ------
@@ -75,18 +78,24 @@ def undo_import(
         If the area has no such import.
     InputError
         If it was undone before, a later import or a person's correction changed one of
-        its records, or a later file repeats rows that were there already and so were not
-        kept twice; the message says what to undo first.
+        its records, or a later file has rows that were not kept because of them and does not
+        say all of them; the message says what to undo first.
     """
     with database.writing() as connection:
         batch = _require_import(connection, area, import_id)
         kind = KINDS[batch["kind"]]
-        _require_no_repeats(connection, batch)
+        _require_repeats_listed(connection, batch)
         _require_nothing_later(connection, kind, import_id, even_corrected=even_corrected)
+        later = find_later_repeats(connection, kind, import_id)
+        _require_nothing_resting(connection, import_id, later)
         now = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
         stamp = {"kind": kind.name, "changed_at": now, "changed_by": undone_by}
+        earlier = _read_earlier(connection, kind, import_id)
+        handed_over = _hand_over(connection, kind, import_id, later.keepers, earlier, stamp)
         removed = _remove_added(connection, kind, import_id, stamp)
-        restored = _restore_changed(connection, kind, import_id, stamp)
+        for record_id in later.keepers:
+            earlier.pop(record_id, None)
+        restored = _restore_changed(connection, kind, import_id, earlier, stamp)
         change = sa.update(IMPORTS).where(IMPORTS.c.import_id == import_id)
         connection.execute(change.values(undone_by=undone_by, undone_at=now))
     return UndoReport(
@@ -96,6 +105,7 @@ def undo_import(
         file=batch["file_name"],
         removed=removed,
         restored=restored,
+        handed_over=handed_over,
     )
 
 
@@ -117,13 +127,13 @@ def _require_import(connection: sa.Connection, area: str, import_id: int) -> sa.
     return batch
 
 
-def _require_no_repeats(connection: sa.Connection, batch: sa.RowMapping) -> None:
-    """Refuse while a later import rests on this one: rows that it did not keep a second time."""
+def _require_repeats_listed(connection: sa.Connection, batch: sa.RowMapping) -> None:
+    """Refuse while a later import perhaps rests on this one, from before repeats were listed."""
     query = (
         sa.select(IMPORTS)
         .where(IMPORTS.c.area == batch["area"], IMPORTS.c.kind == batch["kind"])
         .where(IMPORTS.c.import_id > batch["import_id"], IMPORTS.c.undone_at.is_(None))
-        .where(IMPORTS.c.unchanged + IMPORTS.c.duplicates > 0)
+        .where(IMPORTS.c.unchanged + IMPORTS.c.duplicates > 0, ~IMPORTS.c.lists_repeats)
         .order_by(IMPORTS.c.import_id.desc())
     )
     later = connection.execute(query).mappings().first()
@@ -136,6 +146,21 @@ def _require_no_repeats(connection: sa.Connection, batch: sa.RowMapping) -> None
             "afterwards."
         )
         raise InputError(message)
+
+
+def _require_nothing_resting(connection: sa.Connection, import_id: int, later: Later) -> None:
+    """Refuse while rows of later imports were left out because of what this one wrote."""
+    if not later.resting:
+        return
+    last = later.resting[0]
+    query = sa.select(IMPORTS.c.file_name).where(IMPORTS.c.import_id == last.import_id)
+    message = (
+        f"import {import_id}: {len(later.resting)} later rows were in the records already because "
+        f"of it, and were not kept a second time; the last: row {last.row_number} of import "
+        f"{last.import_id} ({connection.execute(query).scalar_one()}); undo import "
+        f"{last.import_id} first, and import its file again afterwards."
+    )
+    raise InputError(message)
 
 
 def _require_nothing_later(
@@ -173,6 +198,53 @@ def _require_nothing_later(
     raise InputError(message)
 
 
+def _hand_over(
+    connection: sa.Connection,
+    kind: Kind,
+    import_id: int,
+    keepers: Mapping[str, Row],
+    earlier: Mapping[str, Mapping[str, Any]],
+    stamp: Mapping[str, Any],
+) -> int:
+    """Make records that a later file says too that file's own, as if only it had come."""
+    table = RECORDS[kind.name]
+    n = 0
+    for some in in_parts(list(keepers)):
+        query = sa.select(table.c.record_id, table.c.first_import_id)
+        changes, entries = [], []
+        for record_id, first in connection.execute(query.where(table.c.record_id.in_(some))):
+            row, is_added = keepers[record_id], first == import_id
+            entries.append(
+                {
+                    **stamp,
+                    "record_id": record_id,
+                    "action": "insert" if is_added else "update",
+                    "import_id": row.import_id,
+                    "row_number": row.row_number,
+                    "old_values": None if is_added else _to_json(earlier[record_id]),
+                }
+            )
+            changes.append(
+                {
+                    "which": record_id,
+                    "writer": row.import_id,
+                    "line": row.row_number,
+                    "adder": row.import_id if is_added else first,
+                }
+            )
+        if changes:
+            update = sa.update(table).where(table.c.record_id == sa.bindparam("which"))
+            update = update.values(
+                import_id=sa.bindparam("writer"),
+                row_number=sa.bindparam("line"),
+                first_import_id=sa.bindparam("adder"),
+            )
+            connection.execute(update, changes)
+            connection.execute(sa.insert(AUDIT), entries)
+            n += len(changes)
+    return n
+
+
 def _remove_added(
     connection: sa.Connection, kind: Kind, import_id: int, stamp: Mapping[str, Any]
 ) -> int:
@@ -200,11 +272,10 @@ def _remove_added(
     return n
 
 
-def _restore_changed(
-    connection: sa.Connection, kind: Kind, import_id: int, stamp: Mapping[str, Any]
-) -> int:
-    """Put back what this import changed in records that were there before."""
-    table = RECORDS[kind.name]
+def _read_earlier(
+    connection: sa.Connection, kind: Kind, import_id: int
+) -> dict[str, dict[str, Any]]:
+    """Return what this import changed, as the log keeps it: record → field → value before."""
     query = sa.select(AUDIT).where(
         AUDIT.c.kind == kind.name, AUDIT.c.import_id == import_id, AUDIT.c.action == "update"
     )
@@ -212,6 +283,18 @@ def _restore_changed(
     for entry in connection.execute(query.order_by(AUDIT.c.audit_id.desc())).mappings():
         values = earlier.setdefault(entry["record_id"], {})
         values.update(json.loads(entry["old_values"]))  # the oldest entry comes last and wins
+    return earlier
+
+
+def _restore_changed(
+    connection: sa.Connection,
+    kind: Kind,
+    import_id: int,
+    earlier: Mapping[str, Mapping[str, Any]],
+    stamp: Mapping[str, Any],
+) -> int:
+    """Put back what this import changed in records that were there before."""
+    table = RECORDS[kind.name]
     origin = _find_writers(connection, kind, import_id, earlier)
     n = 0
     for some in in_parts(list(earlier)):
@@ -233,7 +316,8 @@ def _restore_changed(
             )
         if changes:
             update = sa.update(table).where(table.c.record_id == sa.bindparam("which"))
-            values = {name: sa.bindparam(f"new_{name}") for name in changes[0] if name != "which"}
+            names = [name for name in changes[0] if name != "which"]
+            values: dict[str, Any] = {name: sa.bindparam(f"new_{name}") for name in names}
             rows = [
                 {name if name == "which" else f"new_{name}": value for name, value in one.items()}
                 for one in changes
@@ -259,11 +343,13 @@ def _find_writers(
     """Return which import, and which row of it, had written each record before this one."""
     found: dict[str, dict[str, Any]] = {}
     for some in in_parts(list(record_ids)):
-        query = sa.select(AUDIT.c.record_id, AUDIT.c.import_id, AUDIT.c.row_number).where(
+        query = sa.select(AUDIT.c.record_id, AUDIT.c.import_id, AUDIT.c.row_number)
+        query = query.join(IMPORTS, IMPORTS.c.import_id == AUDIT.c.import_id).where(
             AUDIT.c.kind == kind.name,
             AUDIT.c.record_id.in_(some),
             AUDIT.c.import_id != import_id,
             AUDIT.c.action.in_(("insert", "update")),
+            IMPORTS.c.undone_at.is_(None),
         )
         for entry in connection.execute(query.order_by(AUDIT.c.audit_id)).mappings():
             found[entry["record_id"]] = {

@@ -16,7 +16,7 @@ __all__ = ["LATEST", "find_version", "upgrade"]
 
 logger = logging.getLogger(__name__)
 
-LATEST: Final = "0002"  # the last of `records/migrations/versions`
+LATEST: Final = "0003"  # the last of `records/migrations/versions`
 FIRST: Final = "0001"  # of databases that were made before versions were kept
 MIGRATIONS: Final = Path(__file__).with_name("migrations")
 VERSION_TABLE: Final = (

@@ -272,5 +272,6 @@ def _take_back(area: str, name: str) -> None:
         report = undo(make_workspace(), area, chosen, even_corrected=even, by=name)
         _finish(
             f"Import {chosen} taken back: {report['removed']} records removed, "
-            f"{report['restored']} as they were before."
+            f"{report['restored']} as they were before, {report['handed_over']} kept because a "
+            "later file says the same."
         )

@@ -6,6 +6,7 @@ import json
 
 import pandas as pd
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from core.errors import InputError, MissingDataError
 from records.corrections import correct_record
 from records.database import Database
 from records.intake import import_file
+from records.schema import IMPORTS
 from records.undoing import undo_import
 
 ROW = "{},2024-03-05 07:{:02d},104.9,{},NR4,{},0,0,1,2,car,day,yes,F01,{}"
@@ -67,15 +69,64 @@ def test_a_later_import_that_stands_on_it_comes_first(database, crashes, take):
     assert undo_import(database, "a", first.import_id, undone_by="ann").removed == 2
 
 
-def test_a_later_file_that_repeats_its_rows_comes_first(database, crashes, take):
-    first = take(crashes(row(1), row(2, 5)))
-    second = take(crashes(row(1), row(2, 5), row(3, 9), name="both months.csv"))
+def test_what_a_later_file_repeats_stays_with_that_file(database, crashes, take):
+    first = take(crashes(row(1), row(2, 5), row(4, 30)))
+    both = crashes(row(1), row(2, 5), row(3, 9), name="both months.csv")
+    second = take(both)
     assert (second.unchanged, second.accepted) == (2, 1)
-    with pytest.raises(InputError, match=r"2 rows that were in the records already"):
+    report = undo_import(database, "a", first.import_id, undone_by="ann")
+    assert (report.removed, report.restored, report.handed_over) == (1, 0, 2)
+    found = database.read("crash", "a").sort_values("source_id")
+    assert found["source_id"].tolist() == ["1", "2", "3"]
+    assert set(found["import_id"]) == {second.import_id}
+    assert found["row_number"].tolist() == [2, 3, 4]
+    log = database.read_audit("a")
+    assert log.loc[log["action"] == "insert", "import_id"].tolist() == [1, 1, 1, 2, 2, 2]
+    assert take(both).unchanged == 3  # a third import, which keeps them in its turn
+    assert undo_import(database, "a", second.import_id, undone_by="ann").handed_over == 3
+    assert undo_import(database, "a", 3, undone_by="ann").removed == 3
+    assert database.count("crash", "a") == 0
+
+
+def test_repeats_within_a_later_file_are_no_reason(database, crashes, take):
+    first = take(crashes(row(1)))
+    later = take(crashes(row(2, 5), row(2, 5), row(3, 9), row(4, 9), name="later.csv"))
+    assert later.duplicates == 2
+    assert undo_import(database, "a", first.import_id, undone_by="ann").removed == 1
+    assert database.count("crash", "a") == 2
+
+
+def test_a_change_that_a_later_file_repeats_stays_with_that_file(database, crashes, take):
+    take(crashes(row(1)))
+    before = read(database)
+    second = take(crashes(row(1, 0, "fatal"), name="second.csv"))
+    third = take(crashes(row(1, 0, "fatal"), name="third.csv"))
+    report = undo_import(database, "a", second.import_id, undone_by="ann")
+    assert (report.removed, report.restored, report.handed_over) == (0, 0, 1)
+    assert database.read("crash", "a")["severity"].tolist() == ["fatal"]
+    assert undo_import(database, "a", third.import_id, undone_by="ann").restored == 1
+    assert read(database) == before
+    assert database.read("crash", "a")["import_id"].tolist() == [1]
+
+
+def test_a_later_file_that_says_only_a_part_comes_first(database, crashes, write, take):
+    first = take(crashes(row(1)))
+    part = write("source_id,occurred_at,lon,lat\n1,2024-03-05 07:00,104.9,11.5\n", "part.csv")
+    second = take(part)
+    assert second.unchanged == 1
+    with pytest.raises(InputError, match=r"1 later rows .* row 2 of import 2 \(part.csv\)"):
         undo_import(database, "a", first.import_id, undone_by="ann")
     undo_import(database, "a", second.import_id, undone_by="ann")
-    undo_import(database, "a", first.import_id, undone_by="ann")
-    assert take(crashes(row(1), row(2, 5), row(3, 9), name="both months.csv")).accepted == 3
+    assert undo_import(database, "a", first.import_id, undone_by="ann").removed == 1
+
+
+def test_imports_from_before_repeats_were_listed_keep_the_cautious_rule(database, crashes, take):
+    first = take(crashes(row(1)))
+    take(crashes(row(2, 5), row(2, 5), name="later.csv"))
+    with database.writing() as connection:
+        connection.execute(sa.update(IMPORTS).values(lists_repeats=False))
+    with pytest.raises(InputError, match=r"1 rows that were in the records already, perhaps"):
+        undo_import(database, "a", first.import_id, undone_by="ann")
 
 
 def test_a_later_file_with_the_same_crash_under_another_number_comes_first(database, crashes, take):
@@ -141,3 +192,30 @@ def test_undoing_from_the_last_to_the_first_goes_back_step_by_step(tmp_path_fact
         for import_id, state in zip(reversed(imports), reversed(states[:-1]), strict=True):
             undo_import(database, "a", import_id, undone_by="ann")
             assert read(database) == state
+
+
+DAYS = st.lists(
+    st.tuples(st.integers(1, 5), st.sampled_from(["slight", "fatal"])), min_size=1, max_size=5
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(DAYS, min_size=2, max_size=4), st.data())
+def test_undoing_any_import_that_may_be_leaves_what_the_others_say(tmp_path_factory, files, data):
+    folder = tmp_path_factory.mktemp("any")
+    paths = [folder / f"{number}.csv" for number in range(len(files))]
+    for path, rows in zip(paths, files, strict=True):
+        lines = [f"{key},2024-03-{key:02d},104.9,11.5,{said}" for key, said in rows]
+        path.write_text("\n".join(["source_id,occurred_at,lon,lat,severity", *lines]))
+    chosen = data.draw(st.integers(0, len(files) - 1))
+    with Database(f"sqlite:///{folder / 'all.sqlite'}") as database:
+        imports = [import_file(database, "crash", path, area="a").import_id for path in paths]
+        try:
+            undo_import(database, "a", imports[chosen], undone_by="ann")
+        except InputError:
+            return
+        with Database(f"sqlite:///{folder / 'others.sqlite'}") as other:
+            for at, path in enumerate(paths):
+                if at != chosen:
+                    import_file(other, "crash", path, area="a")
+            assert database.compute_digest("a") == other.compute_digest("a")
