@@ -63,18 +63,19 @@ def describe(
 
 
 def count_modelled(origins: pd.DataFrame) -> dict[str, float]:
-    """Count origins that say of themselves, as note or source, that they are modelled.
+    """Count origins that say of themselves that they are modelled.
+
+    So begins their identifier (`safecommute tools demand` writes it so), note or source.
 
     Returns
     -------
     figures
         `n_origins_modelled`, `workers_modelled` of them.
     """
-    said = [
-        origins[name].astype("str").str.strip().str.lower().str.startswith(MODELLED).fillna(False)
-        for name in ("place_note", "source")
-    ]
-    is_modelled = np.logical_or(*(one.to_numpy(dtype=bool) for one in said))
+    is_modelled = np.zeros(len(origins), dtype=bool)
+    for name in ("origin_id", "place_note", "source"):
+        said = origins[name].astype("str").str.strip().str.lower()
+        is_modelled |= said.str.startswith(MODELLED).fillna(value=False).to_numpy(dtype=bool)
     workers = origins["workers"].astype("float64").fillna(0.0)
     return {
         "n_origins_modelled": int(is_modelled.sum()),
