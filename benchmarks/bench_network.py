@@ -7,7 +7,10 @@ are steadier on a shared machine) of the work without imports, seconds of the wh
 its peak memory, the ratios, and how the answers compare.
 
 With `--grid N` instead of a file, an invented country of about 2 N x N segments is written
-and built by this project alone (`--grid 710` gives a million segments).
+and built by this project alone (`--grid 710` gives a million segments). With a file and
+`--copies N`, the country is that many copies of it side by side (37 of Porto Alegre are a
+million segments), cut at 500 m. With `--diff`, one way in a hundred of such a country is
+then removed and one in a hundred moved by 4 m, and both networks are compared.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,7 +33,9 @@ def main() -> None:
     parser.add_argument("file", type=Path, nargs="?")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--grid", type=int)
-    parser.add_argument("--worker", choices=["ours", "osmnx", "country", "xml"])
+    parser.add_argument("--copies", type=int)
+    parser.add_argument("--diff", action="store_true")
+    parser.add_argument("--worker", choices=["ours", "osmnx", "country", "diff", "xml"])
     parser.add_argument("--answer", type=Path)
     arguments = parser.parse_args()
     if arguments.worker == "xml":
@@ -39,8 +45,9 @@ def main() -> None:
     if arguments.worker:
         work(arguments.worker, arguments.file, arguments.answer)
         return
-    if arguments.grid:
-        print(json.dumps(build_country(arguments.grid), indent=2))
+    if arguments.grid or arguments.copies:
+        worker = "diff" if arguments.diff else "country"
+        print(json.dumps(build_country(arguments, worker), indent=2))
         return
     print(json.dumps(compare(arguments.file, arguments.repeats), indent=2))
 
@@ -107,7 +114,12 @@ def run_worker(name: str, file: Path, answer: Path) -> dict[str, float]:
 
 
 def work(name: str, file: Path, answer: Path) -> None:
-    builders = {"ours": build_ours, "country": build_ours, "osmnx": build_with_osmnx}
+    builders = {
+        "ours": build_ours,
+        "country": partial(build_ours, max_segment_length_m=500.0),
+        "osmnx": build_with_osmnx,
+        "diff": compare_country,
+    }
     result, work_s, cpu_s = builders[name](file)
     peak_mb = read_peak_mb()
     answer.write_text(json.dumps(result()))
@@ -125,18 +137,60 @@ def read_peak_mb() -> float:
     return int(line.split()[1]) * 1024 / 1e6
 
 
-def build_country(size: int) -> dict[str, object]:
+def build_country(arguments: argparse.Namespace, worker: str) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         path, answer = Path(folder) / "country.osm.pbf", Path(folder) / "answer.json"
-        write_grid(path, size)
-        run = run_worker("country", path, answer)
+        if arguments.copies:
+            write_copies(path, arguments.file, arguments.copies)
+        else:
+            write_grid(path, arguments.grid)
+        run = run_worker(worker, path, answer)
         result = json.loads(answer.read_text())
         return {
             **run,
             "file_mb": round(path.stat().st_size / 1e6),
-            "n_segments": result["n_segments"],
+            **result,
             "us_per_segment": round(1e6 * run["work_s"] / result["n_segments"], 1),
         }
+
+
+def write_copies(path: Path, source: Path, copies: int) -> None:
+    """Write copies of a file's nodes and ways in rows, two degrees across at most."""
+    import osmium
+
+    items = list(read_plain(source))
+    lon = [item["location"][0] for item in items if "location" in item]
+    lat = [item["location"][1] for item in items if "location" in item]
+    width, height = max(lon) - min(lon) + 0.01, max(lat) - min(lat) + 0.01
+    step = 2 * max(item["id"] for item in items)
+    columns = max(int(2 / width), 1)
+    with osmium.SimpleWriter(str(path), overwrite=True) as writer:
+        for kind in ("location", "nodes"):
+            for copy in range(copies):
+                up, right = divmod(copy, columns)
+                for item in items:
+                    if kind not in item:
+                        continue
+                    new = item | {"id": item["id"] + copy * step}
+                    if kind == "location":
+                        x, y = item["location"]
+                        new["location"] = (x + right * width, y + up * height)
+                        writer.add_node(osmium.osm.mutable.Node(**new))
+                    else:
+                        new["nodes"] = [ref + copy * step for ref in item["nodes"]]
+                        writer.add_way(osmium.osm.mutable.Way(**new))
+
+
+def read_plain(source: Path):
+    import osmium
+
+    for item in osmium.FileProcessor(str(source), osmium.osm.NODE | osmium.osm.WAY):
+        tags = {tag.k: tag.v for tag in item.tags}
+        if item.is_node():
+            spot = (item.location.lon, item.location.lat)
+            yield {"id": item.id, "location": spot, "tags": tags}
+        else:
+            yield {"id": item.id, "nodes": [node.ref for node in item.nodes], "tags": tags}
 
 
 def write_grid(path: Path, size: int, *, n_bends: int = 4) -> None:
@@ -177,7 +231,47 @@ def write_grid(path: Path, size: int, *, n_bends: int = 4) -> None:
             writer.add_way(mutable.Way(id=1 + number, nodes=[start, *inner, end], tags=tags))
 
 
-def build_ours(file: Path):
+def compare_country(file: Path):
+    """Compare a network with one of the same roads, some removed and some moved."""
+    import numpy as np
+    import shapely
+
+    from core.vocabulary import RoadClass
+    from geo.network import build_network_from_lines, build_network_from_osm
+    from geo.network_diff import compare_networks
+
+    options = {
+        "road_classes": [word.value for word in RoadClass],
+        "max_segment_length_m": 500.0,
+        "intersection_tolerance_m": 15.0,
+    }
+    old = build_network_from_osm(file, **options)
+    rng = np.random.default_rng(20260101)
+    lot = rng.random(len(old.segments))
+    lines = old.segments.geometry.to_numpy().copy()
+    moved = np.flatnonzero((lot > 0.01) & (lot < 0.02))
+    lines[moved] = shapely.transform(lines[moved], lambda xy: xy + np.array([3.0, 2.5]))
+    columns = ["name", "ref", "highway", "oneway", "surface"]
+    layer = old.segments[columns].set_geometry(lines, crs=old.segments.crs)
+    layer["oneway"] = layer["oneway"].map({"forward": "yes", "backward": "-1"})
+    new = build_network_from_lines(layer[lot > 0.01], **options)
+    del layer, lines
+    built_mb = read_peak_mb()
+    start, cpu = time.perf_counter(), time.process_time()
+    summary = compare_networks(old, new).summary
+    seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu
+    true_km = float(old.segments["length_m"][lot <= 0.01].sum() / 1000)
+    answer = {
+        "n_segments": len(old.segments),
+        "peak_mb_of_both_built": round(built_mb),
+        "removed_km": summary["removed_km"],
+        "true_removed_km": round(true_km, 3),
+        "by_status": summary["old_segments_by_status"],
+    }
+    return lambda: answer, seconds, cpu_s
+
+
+def build_ours(file: Path, max_segment_length_m: float = float("inf")):
     from core.vocabulary import RoadClass
     from geo.network import build_network_from_osm
 
@@ -185,7 +279,7 @@ def build_ours(file: Path):
     network = build_network_from_osm(
         file,
         road_classes=[word.value for word in RoadClass],
-        max_segment_length_m=float("inf"),  # osmnx does not cut
+        max_segment_length_m=max_segment_length_m,  # osmnx does not cut
         intersection_tolerance_m=15.0,
     )
     seconds, cpu_s = time.perf_counter() - start, time.process_time() - cpu
@@ -195,8 +289,8 @@ def build_ours(file: Path):
         degree = nodes["degree"].to_numpy()
         has_end = (degree[segments["u"]] != 2) | (degree[segments["v"]] != 2)
         touches = segments.assign(has_end=has_end).groupby("component")["has_end"].transform("any")
-        if len(segments) > 500_000:
-            return {"n_segments": len(segments)}
+        if max_segment_length_m < float("inf"):
+            return {"n_segments": len(segments), "n_intersections": len(network.intersections)}
         return {
             "n_segments": len(segments),
             "lone_rings_km": float(segments.loc[~touches, "length_m"].sum() / 1000),
