@@ -15,6 +15,7 @@ from geo.line_matching import match_lines
 from geo.network import build_network_from_lines, build_network_from_osm
 from geo.network_diff import compare_networks, write_network_diff
 from geo.site_matching import match_sites
+from tests.geo.conftest import render_osm
 
 ROAD = {"highway": "residential"}
 NODES = {1: (0, 0), 2: (200, 0), 3: (400, 0), 4: (200, 150), 5: (200, -150)}
@@ -25,10 +26,19 @@ WAYS = {
 }
 
 
-@pytest.fixture
-def build(write_osm, options):
+@pytest.fixture(scope="module")
+def build(tmp_path_factory, options):
+    """Build a network of nodes and ways; the same one only once."""
+    folder, known = tmp_path_factory.mktemp("networks"), {}
+
     def make(nodes, ways, **more):
-        return build_network_from_osm(write_osm(nodes, ways), **(options | more))
+        text = render_osm(nodes, ways)
+        key = (text, repr(more))
+        if key not in known:
+            path = folder / f"{len(known)}.osm"
+            path.write_text(text, encoding="utf-8")
+            known[key] = build_network_from_osm(path, **(options | more))
+        return known[key]
 
     return make
 
@@ -170,7 +180,7 @@ def test_a_difference_is_written_whole(build, tmp_path):
 grids = st.integers(0, 10_000)
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(seed=grids)
 def test_lengths_are_conserved_whatever_is_drawn_turned_or_cut(make_lines, options, seed):
     rng = np.random.default_rng(seed)
