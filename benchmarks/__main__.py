@@ -27,6 +27,7 @@ def main() -> None:
         ("bench_attributes", f"--real={folder}"),
         ("bench_run", str(folder)),
         ("bench_commutes", str(folder.parent)),
+        ("bench_commute_run", "--factories=30"),
         ("bench_import", "--rows=300000"),
         ("bench_matching", "--seeds=2"),
         ("bench_matching_traces", roads),

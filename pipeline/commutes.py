@@ -43,6 +43,7 @@ __all__ = ["CommuteRecords", "Commutes", "prepare_commutes", "read_commute_recor
 COMMUTES_VERSION = 2  # raise it when the same records give other commutes
 PLACE_STEP_DEG: Final = 0.25  # sun times of places nearer than this differ by a minute at most
 MAX_DRAWN = 20_000  # pairs of village and factory that are listed, and lines, most workers first
+DRAWN_AT_ONCE = 2_000
 MODES: Final = (*(word.value for word in RoadUser), UNKNOWN_MODE)
 TRAVELS_AS: Final = {
     RoadUser.MOTORCYCLE_PASSENGER.value: RoadUser.MOTORCYCLE_DRIVER.value,
@@ -295,7 +296,10 @@ def draw(
     n_lines = own["lines"].reindex(of_pair[rows]).to_numpy()
     is_drawn = routes.routes["alternative"].to_numpy()[rows] < n_lines
     lines = np.full(len(rows), None, dtype=object)
-    lines[is_drawn] = draw_routes(routes, segments.geometry.to_numpy(), rows[is_drawn])
+    shapes, at = segments.geometry.to_numpy(), np.flatnonzero(is_drawn)
+    for first in range(0, len(at), DRAWN_AT_ONCE):  # a piece a step: millions for a country
+        some = at[first : first + DRAWN_AT_ONCE]
+        lines[some] = draw_routes(routes, shapes, rows[some])
     columns = ["origin", "gate", "alternative", "share", "time_s", "length_m", "is_driven"]
     workers = trips.groupby(["origin", "gate"])["workers"].sum().reindex(of_pair[rows])
     kept = routes.routes.iloc[rows][columns]
