@@ -48,7 +48,7 @@ _SUMMARY_FILE = "network.json"
 _SEGMENT_COLUMNS = [
     *("segment_id", "u", "v", "intersection_u", "intersection_v", "osm_way_id"),
     *("name", "name_km", "ref", "highway", "road_class", "is_link", "maxspeed_kmh", "lit"),
-    *("lanes", "surface", "surface_class", "oneway", "is_bridge", "is_tunnel"),
+    *("lanes", "width_m", "surface", "surface_class", "oneway", "is_bridge", "is_tunnel"),
     *("is_roundabout", "layer", "is_internal", "dual_group", "component"),
     *("province", "district", "length_m", "geometry"),
 ]

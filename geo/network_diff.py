@@ -34,7 +34,7 @@ __all__ = ["NetworkDiff", "compare_networks", "write_network_diff"]
 SAME_FORM_M = 2.0  # a road that moved by less was not moved
 WHOLE_SHARE = 0.95  # and is as long as it was
 _SEGMENT_ATTRIBUTES = (
-    *("road_class", "is_link", "name", "ref", "maxspeed_kmh", "lit", "lanes", "surface"),
+    *("road_class", "is_link", "name", "ref", "maxspeed_kmh", "lit", "lanes", "width_m", "surface"),
     *("surface_class", "oneway", "is_bridge", "is_tunnel", "is_roundabout"),
 )
 _INTERSECTION_ATTRIBUTES = ("road_class", "has_signals", "is_roundabout", "n_arms", "name")

@@ -44,6 +44,9 @@ _WAY_TAGS = (
     "maxspeed",
     "lit",
     "lanes",
+    "width:carriageway",
+    "width",
+    "est_width",
     "surface",
     "oneway",
     "bridge",
@@ -149,6 +152,7 @@ def type_way_tags(raw: pd.DataFrame) -> pd.DataFrame:
         "maxspeed_kmh": osm_tags.parse_maxspeed(raw["maxspeed"]),
         "lit": pd.Series(osm_tags.parse_lit(raw["lit"]), dtype="str", index=raw.index),
         "lanes": osm_tags.parse_lanes(raw["lanes"]),
+        "width_m": _find_width(raw),
         "surface": raw["surface"].astype("str"),
         "surface_class": pd.Series(
             osm_tags.parse_surface_class(raw["surface"]), dtype="str", index=raw.index
@@ -164,6 +168,15 @@ def type_way_tags(raw: pd.DataFrame) -> pd.DataFrame:
         "layer": osm_tags.parse_integer(raw["layer"]),
     }
     return pd.DataFrame(columns, index=raw.index)
+
+
+def _find_width(raw: pd.DataFrame) -> NDArray[np.float64]:
+    """Give the width [m]: of the carriageway, else of the road, else as estimated."""
+    carriageway, road, estimate = (
+        osm_tags.parse_width(raw[tag]) for tag in ("width:carriageway", "width", "est_width")
+    )
+    road = np.where(np.isnan(road), estimate, road)
+    return np.where(np.isnan(carriageway), road, carriageway)
 
 
 class _Reader:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from core.units import KMH_PER_MPH
+from core.units import KMH_PER_MPH, M_PER_KM
 from core.vocabulary import RoadClass, SurfaceClass, YesNoUnknown
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "parse_oneway",
     "parse_road_class",
     "parse_surface_class",
+    "parse_width",
 ]
 
 ROAD_CLASS_OF_HIGHWAY: Final[Mapping[str, str]] = {
@@ -90,7 +91,13 @@ _ONEWAY: Final[Mapping[str, str]] = {
 }
 _DENIED: Final = frozenset(["no", "false", "0", "f", "none", ""])
 
+M_PER_FOOT, INCHES_PER_FOOT = 0.3048, 12
+MAX_WIDTH_M = 100.0
 _NUMBER = re.compile(r"^\s*(-?\d+(?:[.,]\d+)?)\s*$")
+_WIDTH = re.compile(
+    r"^\s*(\d+(?:[.,]\d+)?)\s*(m|metres?|meters?|km|ft|feet|')?\s*(?:(\d+(?:\.\d+)?)\s*\"?)?\s*$",
+    re.IGNORECASE,
+)
 _SPEED = re.compile(r"^\s*(\d+(?:[.,]\d+)?)\s*(km/?h|kmh|kph|mph)?\s*$", re.IGNORECASE)
 _WALKING_SPEED_KMH = 5.0
 
@@ -157,6 +164,26 @@ def parse_lanes(column: pd.Series) -> NDArray[np.float64]:
     def parse(text: str) -> float:
         counts = [float(m[1]) for part in text.split(";") if (m := _NUMBER.match(part))]
         return min((count for count in counts if count > 0), default=np.nan)
+
+    return _map_distinct(column, parse, missing=np.nan).astype(float)
+
+
+def parse_width(column: pd.Series) -> NDArray[np.float64]:
+    """Give the width of the carriageway [m]; NaN when unknown; feet and inches are converted.
+
+    A width of 0, or above 100 m, is no width of a road.
+    """
+
+    def parse(text: str) -> float:
+        match = _WIDTH.match(text)
+        if match is None or (match[3] and match[2] not in ("'", "ft", "feet")):
+            return np.nan
+        width, unit = float(match[1].replace(",", ".")), (match[2] or "m").lower()
+        if unit in ("'", "ft", "feet"):
+            width = (width + float(match[3] or 0) / INCHES_PER_FOOT) * M_PER_FOOT
+        elif unit == "km":
+            width *= M_PER_KM
+        return width if 0 < width <= MAX_WIDTH_M else np.nan
 
     return _map_distinct(column, parse, missing=np.nan).astype(float)
 

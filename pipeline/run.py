@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import geopandas as gpd
 import pandas as pd
@@ -36,6 +37,8 @@ from pipeline.workspace import Workspace, appearing_whole, write_json
 from records.database import Database
 
 __all__ = ["run_area"]
+
+MAX_HOURS_OFF = 3.0  # legal time may be some hours off the sun
 
 
 def run_area(
@@ -91,6 +94,7 @@ def run_area(
             records = read_commute_records(database, key)
         frame = add_attributes(job, frame, records.factories)
         warn_of_repeats(job, found)
+        warn_of_time_zone(job, frame)
         crashes, period = select_period(found.frame, since, until, job.account)
         placed = place(job, frame, crashes, period, found.digest)
         commutes = prepare_commutes(job, frame, records, period)
@@ -108,6 +112,19 @@ def warn_of_repeats(job: Job, found: Crashes) -> None:
             f"{len(sources)} sources report crashes here ({', '.join(sources[:3])}, ...) and were "
             f"never compared: a crash that two of them report counts twice. Type `safecommute "
             f"duplicates find {job.area.key}` and run again."
+        )
+
+
+def warn_of_time_zone(job: Job, frame: Frame) -> None:
+    """Warn when the clocks of the settings are hours off the sun of the area."""
+    west, _, east, _ = frame.network.summary["bounds_wgs84"]
+    zone = job.settings.time_zone
+    offset = datetime(2024, 1, 1, tzinfo=ZoneInfo(zone)).utcoffset() or timedelta()
+    hours, by_sun = offset.total_seconds() / 3600, (west + east) / 2 / 15
+    if abs(hours - by_sun) > MAX_HOURS_OFF:
+        job.account.warnings.append(
+            f"time zone {zone} is {abs(hours - by_sun):.0f} hours off the sun here, so daylight "
+            "and dark are wrong: set time_zone in a file given with --settings."
         )
 
 

@@ -220,6 +220,11 @@ def _show_rates(shown: Shown) -> None:
         "kilometres are modelled and taken as known. A crash counts once in every group whose "
         "worker was in it. Rates rest on crashes that were reported."
     )
+    if dimension == "hour":
+        st.caption(
+            "Shifts say when workers travel; overtime and errands do not. An hour in which few "
+            "kilometres are modelled but crashes are reported shows a high rate for that reason."
+        )
     with st.expander("The numbers"):
         st.dataframe(_tabulate_rates(own), hide_index=True)
 

@@ -36,6 +36,7 @@ from ui.words import (
 __all__ = ["factories_page"]
 
 KEEP_S = 60
+SMALL = 5  # persons
 SIZE, PHONE_SIZE = (780, 480), (360, 380)
 
 
@@ -201,7 +202,11 @@ def _show_map(shown: Shown, factory_id: str) -> None:
 def _show_modes(own: pd.DataFrame) -> None:
     st.markdown("**How its workers travel**")
     table = summarise_groups(own, "mode")
-    counts = {name_group("mode", mode): n for mode, n in table["workers_per_day"].items()}
+    is_small = table["workers_per_day"] < SMALL
+    counts = {
+        name_group("mode", mode): n for mode, n in table.loc[~is_small, "workers_per_day"].items()
+    }
+    counts["Others, fewer than five each"] = float(table.loc[is_small, "workers_per_day"].sum())
     st.altair_chart(
         render_shares(counts, unit="Share of workers"), width="stretch", alt="Workers by vehicle"
     )

@@ -15,6 +15,7 @@ __all__ = ["FLOW_COLUMNS", "FlowFilter", "sum_workers"]
 
 FLOW_COLUMNS = ["segment_id", "factory_id", "mode", "workers_per_day", "dark_share"]
 MAX_TEXT = 200
+SMALL = 5  # persons
 LIGHTS = ("any", Light.DAY.value, Light.DARK.value)
 MODES = {*RoadUser, "unknown"}
 
@@ -68,6 +69,9 @@ def sum_workers(flows: pd.DataFrame, chosen: FlowFilter) -> pd.Series:
     flows
         Columns `FLOW_COLUMNS` of a run's `commute_flows`. Where the light is not known the
         workers count in any light only.
+    chosen
+        The filter. Of one factory, fewer than five workers on a road are left out: they
+        could be told.
     """
     keep = np.ones(len(flows), dtype=bool)
     if chosen.mode:
@@ -80,4 +84,4 @@ def sum_workers(flows: pd.DataFrame, chosen: FlowFilter) -> pd.Series:
     elif chosen.light == Light.DAY.value:
         workers = workers * (1.0 - flows["dark_share"].fillna(1.0))
     found = workers[keep].groupby(flows["segment_id"][keep]).sum()
-    return found[found > 0]
+    return found[found >= SMALL] if chosen.factory_id else found[found > 0]

@@ -23,6 +23,7 @@ def test_ways_keep_their_nodes_in_order_and_their_tags_typed(write_osm, all_clas
         "maxspeed": "30 mph",
         "lit": "sunset-sunrise",
         "lanes": "2",
+        "width": "12' 6\"",
         "surface": "laterite",
         "oneway": "-1",
         "bridge": "viaduct",
@@ -38,13 +39,31 @@ def test_ways_keep_their_nodes_in_order_and_their_tags_typed(write_osm, all_clas
     assert way["name_km"] == tags["name:km"]
     assert (way["highway"], way["road_class"], way["is_link"]) == ("primary_link", "primary", True)
     assert way["maxspeed_kmh"] == pytest.approx(48.28032)
+    assert way["width_m"] == pytest.approx(3.81)
     assert (way["lit"], way["lanes"], way["surface_class"]) == ("yes", 2.0, "unpaved")
     assert (way["oneway"], way["is_bridge"], way["is_tunnel"]) == ("backward", True, False)
     assert way["layer"] == 1
-    untagged = ["maxspeed_kmh", "lit", "lanes", "surface_class", "oneway", "layer"]
+    untagged = ["maxspeed_kmh", "lit", "width_m", "surface_class", "oneway", "layer"]
     bare = type_way_tags(pd.DataFrame({"highway": ["trunk"]})).iloc[0]
     assert bare[untagged].fillna("null").tolist() == ["null", "unknown", "null", "unknown", "no", 0]
     assert bare[["name", "name_km", "ref", "surface"]].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("text", "width_m"),
+    [("7", 7), ("3,5 m", 3.5), ("20 ft", 6.096), ("10'", 3.048), ("0", None), ("wide", None),
+     ("7 m 3", None), ("500", None), ("-3", None)],
+)  # fmt: skip
+def test_widths_are_in_metres_or_unknown(text, width_m):
+    tags = pd.DataFrame({"highway": ["trunk"], "width": [text]})
+    found = type_way_tags(tags)["width_m"].iloc[0]
+    assert pd.isna(found) if width_m is None else found == pytest.approx(width_m)
+
+
+def test_the_carriageway_counts_before_the_road_and_an_estimate():
+    tags = {"highway": "trunk", "width": "9", "width:carriageway": "7", "est_width": "20"}
+    rows = [tags, tags | {"width:carriageway": "?"}, {"highway": "trunk", "est_width": "20"}]
+    assert type_way_tags(pd.DataFrame(rows))["width_m"].tolist() == [7, 9, 20]
 
 
 def test_every_way_is_kept_or_counted_with_a_reason(write_osm):

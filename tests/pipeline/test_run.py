@@ -194,9 +194,10 @@ def test_an_area_without_crashes_says_what_to_do(workspace, area, settings):
         run_area(workspace, area, settings=settings)
 
 
-def test_the_reference_can_be_the_whole_network(workspace, recorded_area):
-    settings = Settings(hotspot_reference="network")
+def test_the_reference_can_be_the_whole_network_and_clocks_are_checked(workspace, recorded_area):
+    settings = Settings(hotspot_reference="network", time_zone="America/Sao_Paulo")
     manifest = run_area(workspace, recorded_area, settings=settings)
+    assert any("10 hours off the sun here" in text for text in manifest["warnings"])
     lixels = load_table(workspace.runs_folder(recorded_area) / manifest["run_id"], "lixels")
     per_m = lixels["expected"] / lixels["length_m"]
     assert np.allclose(per_m, per_m.iloc[0])

@@ -121,6 +121,12 @@ def test_workers_of_an_unknown_light_are_in_neither(run):
     assert sum_workers(flows, FlowFilter()).loc[3] == 100
 
 
+def test_fewer_than_five_of_one_factory_on_a_road_are_left_out(run):
+    flows = pd.read_parquet(run / "commute_flows.parquet").assign(workers_per_day=2.0)
+    assert sum_workers(flows, FlowFilter(factory_id="F1", mode="van")).empty
+    assert sum_workers(flows, FlowFilter(mode="van")).loc[3] == 2
+
+
 @pytest.mark.parametrize("query", [{"mode": "rocket"}, {"light": "dusk"}, {"factory": "x" * 300}])
 def test_a_filter_with_unknown_words_is_refused(query):
     with pytest.raises(InputError, match="not known"):
