@@ -36,7 +36,8 @@ TRADE_WORDS = _words(
     "industries industrial enterprise enterprises ent international group clothing footwear "
     "shoes knitting fashion"
 )
-LIKE_NAME, LIKE_CORE = 85.0, 88.0  # of 100: of the name, and of what is left without its trade
+LIKE_NAME = 85.0  # of 100
+LIKE_WORD, LIKE_CORE = 80.0, 95.0  # of a word that is no trade; of all of them without blanks
 LIKE_NAME_NEAR = 80.0  # at the same place
 NEAR_M = 100.0
 METRES_PER_DEGREE = 111_195.0
@@ -80,7 +81,7 @@ def _list_blocks(factories: list[Factory], words: list[tuple[str, ...]]) -> Iter
     by_cell: dict[tuple[int, int], list[int]] = defaultdict(list)
     for at, (one, own) in enumerate(zip(factories, words, strict=True)):
         telling = [word for word in own if word not in TRADE_WORDS] or own
-        for prefix in {word[:PREFIX] for word in telling}:
+        for prefix in {word[:PREFIX] for word in (*telling, "".join(telling))}:
             by_word[prefix].append(at)
         if not isnan(one.lon):
             east, north = int(one.lon // CELL_DEGREES), int(one.lat // CELL_DEGREES)
@@ -97,15 +98,21 @@ def _may_be_one(
     name, other_name = " ".join(words[one]), " ".join(words[other])
     likeness = fuzz.token_sort_ratio(name, other_name)
     if likeness >= LIKE_NAME:
-        core, other_core = (
-            " ".join(word for word in words[at] if word not in TRADE_WORDS) for at in (one, other)
-        )
-        if not core and not other_core:
-            return likeness == 100
-        if fuzz.token_set_ratio(core, other_core) >= LIKE_CORE:
+        cores = [[word for word in words[at] if word not in TRADE_WORDS] for at in (one, other)]
+        if _are_cores_alike(*sorted(cores, key=len)) or likeness == 100:
             return True
     is_near = _measure(factories[one], factories[other]) <= NEAR_M
     return is_near and fuzz.token_set_ratio(name, other_name) >= LIKE_NAME_NEAR
+
+
+def _are_cores_alike(short: list[str], long: list[str]) -> bool:
+    """Tell whether each telling word of the shorter name is in the other, perhaps misspelt."""
+    if not short:
+        return False
+    is_each_there = all(
+        max(fuzz.ratio(word, other) for other in long) >= LIKE_WORD for word in short
+    )
+    return is_each_there or fuzz.ratio("".join(short), "".join(long)) >= LIKE_CORE
 
 
 def _measure(one: Factory, other: Factory) -> float:

@@ -30,6 +30,8 @@ def pairs(*names, places=None):
         ("Makalot Garments (Cambodia) Co., Ltd MK2", "Makalot Garments(Cambodia) Co."),
         ("KKN Apparel Co.,ltd", "KKN Apparel Co.,Ltd. (Single Member Private Limited Company)"),
         ("MARVEL GARMENT CO.,LTD.", "Marvel Garments"),
+        ("Hi-Tech Apparel Cambodia Co., Ltd.", "Hitech Apparel"),
+        ("Bowker Garment Factory", "Bowkar Garment Factory"),
     ],
 )
 def test_one_factory_written_in_two_ways(one, other):
@@ -43,6 +45,7 @@ def test_one_factory_written_in_two_ways(one, other):
         ("Y&W Garment Co., LTD", "Y&Q Garment Co., LTD"),
         ("Sportex Industry Co Ltd", "Sixplus Industry Co., Ltd."),
         ("Garment Co., Ltd", "Apparel Co., Ltd"),
+        ("Reatrei Sample Garments (SYNTHETIC)", "Rasmei Sample Garments (SYNTHETIC)"),
         ("Grace Glory (Cambodia) Garment LTD", "Morning Glory Garment Enterprise Co.Ltd"),
     ],
 )
