@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import SafeCommuteError, TableError
@@ -69,6 +69,7 @@ def test_what_a_crash_says_stays_and_disagreement_is_noted():
     assert not any(note.startswith("n_slight is not") for note in done.notes)
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["fatal", "serious", "slight", "uninjured"]), max_size=8))
 def test_counts_add_up_to_the_hurt(injuries):
     people = frame("casualty", [person("1", injury) for injury in injuries])
