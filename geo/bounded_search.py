@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.jit import compiled
+from core.heap import pop, push
+from core.jit import compiled
 
 __all__ = ["Arcs", "Work", "make_work", "search"]
 
@@ -58,38 +59,6 @@ def make_work(n_nodes: int, n_arcs: int) -> Work:
 
 
 @compiled
-def _push(work: Work, size: int, key: float, node: int) -> int:
-    at = size
-    while at > 0:
-        above = (at - 1) >> 1
-        if work.key[above] <= key:
-            break
-        work.key[at], work.node[at] = work.key[above], work.node[above]
-        at = above
-    work.key[at], work.node[at] = key, node
-    return size + 1
-
-
-@compiled
-def _drop_top(work: Work, size: int) -> int:
-    size -= 1
-    key, node = work.key[size], work.node[size]
-    at = 0
-    while True:
-        below = 2 * at + 1
-        if below >= size:
-            break
-        if below + 1 < size and work.key[below + 1] < work.key[below]:
-            below += 1
-        if work.key[below] >= key:
-            break
-        work.key[at], work.node[at] = work.key[below], work.node[below]
-        at = below
-    work.key[at], work.node[at] = key, node
-    return size
-
-
-@compiled
 def search(arcs: Arcs, work: Work, source: int, n_wanted: int, limit: float) -> None:
     """Find shortest paths from a node until all wanted nodes are settled.
 
@@ -99,10 +68,10 @@ def search(arcs: Arcs, work: Work, source: int, n_wanted: int, limit: float) -> 
     version = work.version[0]
     work.distance[source], work.stamp[source] = 0.0, version
     work.root[source] = work.last[source] = -1
-    size = _push(work, 0, 0.0, source)
+    size = push(work.key, work.node, 0, 0.0, source)
     while size > 0:
         distance, node = work.key[0], work.node[0]
-        size = _drop_top(work, size)
+        size = pop(work.key, work.node, size)
         if distance > work.distance[node]:
             continue
         if work.wanted[node] == version:
@@ -119,4 +88,4 @@ def search(arcs: Arcs, work: Work, source: int, n_wanted: int, limit: float) -> 
                 work.distance[head], work.stamp[head] = reached, version
                 work.root[head] = arc if node == source else work.root[node]
                 work.last[head] = arc
-                size = _push(work, size, reached, head)
+                size = push(work.key, work.node, size, reached, head)

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.jit import compiled
+from core.jit import compiled
 from geo.shortest_paths import FAR, Gate, SearchGraph, Workspace
 
 __all__ = ["DetourSpace", "make_detour_space", "search_detour"]

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.jit import compiled
+from core.jit import compiled
 
 __all__ = ["HOURS", "Clock", "Riders", "Roads", "Steps", "add_flows", "number_places"]
 

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from core.errors import InputError, TableError
-from geo.jit import compiled
+from core.heap import pop, push
+from core.jit import compiled
 
 __all__ = ["build_lixel_adjacency", "build_lixel_windows"]
 
@@ -186,11 +187,11 @@ def _search_windows(
                     distance[vertex] = half
                     touched[n_touched] = vertex
                     n_touched += 1
-                    n_heap = _push(heap_key, heap_vertex, n_heap, half, vertex)
+                    n_heap = push(heap_key, heap_vertex, n_heap, half, vertex)
         while n_heap > 0:
             key = heap_key[0]
             vertex = heap_vertex[0]
-            n_heap = _pop(heap_key, heap_vertex, n_heap)
+            n_heap = pop(heap_key, heap_vertex, n_heap)
             if key > distance[vertex]:
                 continue
             for slot in range(first[vertex], first[vertex + 1]):
@@ -208,48 +209,9 @@ def _search_windows(
                         touched[n_touched] = other
                         n_touched += 1
                     distance[other] = through
-                    n_heap = _push(heap_key, heap_vertex, n_heap, through, other)
+                    n_heap = push(heap_key, heap_vertex, n_heap, through, other)
         for i in range(n_touched):
             distance[touched[i]] = np.inf
         indices[begin:n_found].sort()
         indptr[source + 1] = n_found
     return indptr, indices[:n_found].copy()
-
-
-@compiled
-def _push(keys: FloatArray, vertices: IntArray, size: int, key: float, vertex: int) -> int:
-    """Add to a binary heap; the new size."""
-    child = size
-    while child > 0:
-        parent = (child - 1) // 2
-        if keys[parent] <= key:
-            break
-        keys[child] = keys[parent]
-        vertices[child] = vertices[parent]
-        child = parent
-    keys[child] = key
-    vertices[child] = vertex
-    return size + 1
-
-
-@compiled
-def _pop(keys: FloatArray, vertices: IntArray, size: int) -> int:
-    """Take the least off a binary heap (read it first); the new size."""
-    size -= 1
-    key = keys[size]
-    vertex = vertices[size]
-    parent = 0
-    while True:
-        child = 2 * parent + 1
-        if child >= size:
-            break
-        if child + 1 < size and keys[child + 1] < keys[child]:
-            child += 1
-        if keys[child] >= key:
-            break
-        keys[parent] = keys[child]
-        vertices[parent] = vertices[child]
-        parent = child
-    keys[parent] = key
-    vertices[parent] = vertex
-    return size

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.jit import compiled
+from core.jit import compiled
 from geo.linear import Polylines
 
 __all__ = ["Near", "PieceIndex", "Within", "build_piece_index", "find_nearest_two", "find_within"]

@@ -13,10 +13,10 @@ from pyproj import CRS, Transformer
 from rasterio.errors import RasterioError
 
 from core.errors import DataSourceError, InputError
+from core.jit import compiled
 from core.progress import Progress, no_progress
 from core.units import M_PER_KM
 from geo.crs import require_same_metric_crs
-from geo.jit import compiled
 from geo.linear import Polylines, flatten_lines, interpolate_points
 from geo.raster_sampling import ANY_VALUE, Raster, find_pixels, group_by_tile, read_block
 

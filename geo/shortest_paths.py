@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.jit import compiled
+from core.jit import compiled
 from geo.road_graph import RoadGraph
 
 __all__ = [

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
+from core.jit import compiled
 from core.units import M_PER_KM
 from geo.crs import require_same_metric_crs
-from geo.jit import compiled
 from geo.linear import flatten_lines, interpolate_points
 
 __all__ = ["measure_junction_density", "sum_nearby"]

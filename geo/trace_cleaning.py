@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from core.errors import CrsError, InputError
+from core.jit import compiled
 from geo.crs import WGS84, is_metric, parse_crs
-from geo.jit import compiled
 from geo.traces import Traces
 
 __all__ = ["CleanTraces", "CleaningRules", "clean_traces", "thin_points"]

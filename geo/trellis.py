@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.jit import compiled
 from geo.bounded_search import Arcs, Work, make_work, search
-from geo.jit import compiled
 
 __all__ = ["Found", "Limits", "States", "walk_trellis"]
 

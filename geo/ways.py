@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.jit import compiled
+from core.jit import compiled
 from geo.shortest_paths import FAR, UNKNOWN, Gate, SearchGraph, Workspace
 
 __all__ = ["Steps", "Ways", "list_start_nodes", "take_fastest", "write_steps"]

@@ -4,44 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.heap import pop, push
 from core.jit import compiled
 from models.arrays import FloatArray, IntArray
 from models.nkde_walks import Arms, Events, Samples, add_mass
 
 __all__ = ["add_paths", "find_near", "grow_regions"]
-
-
-@compiled
-def _push(key: FloatArray, item: IntArray, size: int, new_key: float, new_item: int) -> int:
-    at = size
-    while at > 0:
-        parent = (at - 1) // 2
-        if key[parent] <= new_key:
-            break
-        key[at], item[at] = key[parent], item[parent]
-        at = parent
-    key[at], item[at] = new_key, new_item
-    return size + 1
-
-
-@compiled
-def _pop(key: FloatArray, item: IntArray, size: int) -> int:
-    """Take the first off the heap; what was last finds its new place."""
-    size -= 1
-    last_key, last_item = key[size], item[size]
-    at = 0
-    while True:
-        child = 2 * at + 1
-        if child >= size:
-            break
-        if child + 1 < size and key[child + 1] < key[child]:
-            child += 1
-        if last_key <= key[child]:
-            break
-        key[at], item[at] = key[child], item[child]
-        at = child
-    key[at], item[at] = last_key, last_item
-    return size
 
 
 @compiled
@@ -75,10 +43,10 @@ def find_near(
                 reached[n_reached] = node
                 n_reached += 1
             best[node] = far
-            size = _push(key, item, size, far, node)
+            size = push(key, item, size, far, node)
     while size > 0:
         far, node = key[0], item[0]
-        size = _pop(key, item, size)
+        size = pop(key, item, size)
         if far > best[node]:
             continue
         for at in range(arms.first_arm[node], arms.first_arm[node + 1]):
@@ -93,7 +61,7 @@ def find_near(
                 if size == len(key):
                     key = np.concatenate((key, np.empty_like(key)))
                     item = np.concatenate((item, np.empty_like(item)))
-                size = _push(key, item, size, farther, other)
+                size = push(key, item, size, farther, other)
     return n_reached
 
 
