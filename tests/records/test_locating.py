@@ -191,7 +191,7 @@ def test_metres_in_a_geojson_are_noted_then_read_in_the_zone_given(write, take, 
     features = [
         {
             "type": "Feature",
-            "properties": {"factory_id": f"F{at}", "name": "x"},
+            "properties": {"factory_id": f"F{at}", "name": ("Alpha", "Omega")[at]},
             "geometry": {"type": "Point", "coordinates": place},
         }
         for at, place in enumerate(places)
