@@ -8,7 +8,8 @@ from tests.browser.conftest import DESKTOP, PHONE, Watch, wait_until_still
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
-PAGES = ["/", "/hotspots", "/hotspot?hotspot=H2", "/interventions", "/data", "/records"]
+PAGES = ["/", "/hotspots", "/hotspot?hotspot=H2", "/factories", "/commute", "/interventions"]
+PAGES += ["/data", "/records"]
 ROADS = "path.leaflet-interactive:not([d='M0 0'])"  # lines within the view
 
 
