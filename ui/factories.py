@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import geopandas as gpd
 import pandas as pd
 import streamlit as st
 
@@ -60,9 +63,14 @@ def factories_page(shown: Shown) -> None:
 
 @st.cache_data(max_entries=8, show_spinner="Putting factories together …")
 def _summarise(path: str) -> pd.DataFrame:
-    from pathlib import Path
-
     return summarise_factories(Path(path))
+
+
+@st.cache_data(max_entries=64, show_spinner="Following the workers …")
+def _look_at_ways(path: str, factory_id: str) -> tuple[pd.DataFrame, gpd.GeoDataFrame]:
+    """Return the hotspots on a factory's ways, and the villages they begin in."""
+    run_path = Path(path)
+    return list_factory_hotspots(run_path, factory_id), find_shed(run_path, factory_id)
 
 
 def _show_ranking(shown: Shown, ranked: pd.DataFrame) -> str:
@@ -161,7 +169,7 @@ def _say_interval(factory: pd.Series) -> str:
 def _show_map(shown: Shown, factory_id: str) -> None:
     factories = load_run_table(shown, "factories")
     gates = factories.assign(label=factories["factory_id"] + " · " + factories["name"])
-    shed = find_shed(shown.path, factory_id)
+    on_way, shed = _look_at_ways(str(shown.path), factory_id)
     villages = shed.assign(
         label=[
             f"{village}\n{round(n):,} workers, {km:.1f} km"
@@ -174,7 +182,6 @@ def _show_map(shown: Shown, factory_id: str) -> None:
     bounds = pd.concat([own.geometry.to_crs(4326), villages.geometry.to_crs(4326)]).total_bounds
     west, south, east, north = map(float, bounds)
     width, height = PHONE_SIZE if is_phone() else SIZE
-    on_way = list_factory_hotspots(shown.path, factory_id)
     hotspots = load_run_table(shown, "hotspots")
     marked = hotspots[hotspots["hotspot_id"].isin(on_way["hotspot_id"])]
     marked = marked.assign(label=marked["rank"].astype("str") + ". " + marked["name"])
@@ -214,7 +221,7 @@ def _show_modes(own: pd.DataFrame) -> None:
 
 def _show_hotspots(shown: Shown, factory_id: str) -> None:
     st.markdown("**Hotspots on the way, most travelled first**")
-    table = list_factory_hotspots(shown.path, factory_id)
+    table, _ = _look_at_ways(str(shown.path), factory_id)
     if table.empty:
         st.caption("None of the hotspots lies on its workers' ways.")
         return
@@ -308,7 +315,7 @@ def _show_scorecard(shown: Shown, factory_id: str) -> None:
 
 
 def _show_shed(shown: Shown, factory_id: str) -> None:
-    shed = find_shed(shown.path, factory_id)
+    _, shed = _look_at_ways(str(shown.path), factory_id)
     with st.expander("Where its workers come from"):
         if shed.empty:
             st.caption("No village with five workers or more of this factory.")
