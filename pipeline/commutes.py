@@ -308,9 +308,10 @@ def draw(
 
 
 def find_dark_shares(job: Job, factories: pd.DataFrame, year: int) -> np.ndarray:
-    """Return the dark share of each minute of the clock at each factory; by the area's middle
-    where a factory has no place.
-    """  # noqa: D205
+    """Return the dark share of each minute of the clock at each factory.
+
+    Where a factory has no place, it is that of the middle of all.
+    """
     settings = job.settings
     middle = factories[["lon", "lat"]].median()
     places = factories[["lon", "lat"]].fillna(middle.fillna(0.0))

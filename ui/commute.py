@@ -36,6 +36,7 @@ __all__ = ["commute_page", "say_no_commutes"]
 
 SIZE = (900, 520)
 PHONE_SIZE = (360, 400)
+N_PLACES, PHONE_PLACES = 18, 8  # named on the map
 LIGHT_WORDS = {"any": "Any light", "dark": "In the dark", "day": "In daylight"}
 DIMENSIONS = {
     "mode": "How they travel",
@@ -146,9 +147,8 @@ def _show_map(shown: Shown, chosen: FlowFilter) -> None:
     gates = factories.assign(label=factories["factory_id"] + " · " + factories["name"])
     width, height = PHONE_SIZE if is_phone() else SIZE
     view = find_view(_find_bounds(shown, gates), width=width, height=height)
-    deck = build_flow_deck(
-        shown, chosen, gates, view=view, places=pick_places(load_run_table(shown, "places"))
-    )
+    places = pick_places(load_run_table(shown, "places"), PHONE_PLACES if is_phone() else N_PLACES)
+    deck = build_flow_deck(shown, chosen, gates, view=view, places=places)
     st.pydeck_chart(
         deck,
         height=height,
