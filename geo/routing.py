@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -157,7 +158,7 @@ def find_routes(
     pair = np.concatenate([np.empty(0, np.int64), *(part[0] for part in parts)])
     ways = [part[1] for part in parts]
     table = _describe_pairs(ends, pair, ways)
-    step_offset, steps = _write_all_steps(roads, ways)
+    step_offset, steps = _write_all_steps(roads, ways, options.n_threads)
     first = np.flatnonzero(np.diff(pair, prepend=-1))
     alternative = np.arange(len(pair)) - np.repeat(first, np.diff(np.append(first, len(pair))))
     path_size, overlap_share = np.ones(len(table)), np.zeros(len(table))
@@ -263,7 +264,7 @@ def _search_all(
 
 
 @contextmanager
-def _run_in_threads(n_threads: int) -> Iterator[Callable[..., Iterator[tuple[IntArray, Ways]]]]:
+def _run_in_threads(n_threads: int) -> Iterator[Callable[..., Iterator[Any]]]:
     """Give something like `map` that works in threads; what is left is dropped on an error."""
     pool = ThreadPoolExecutor(n_threads or len(os.sched_getaffinity(0)))
     try:
@@ -311,7 +312,10 @@ def _describe_pairs(ends: RouteEnds, pair: IntArray, ways: list[Ways]) -> pd.Dat
     )
 
 
-def _write_all_steps(roads: RoutableRoads, ways: list[Ways]) -> tuple[IntArray, Steps]:
+def _write_all_steps(
+    roads: RoutableRoads, ways: list[Ways], n_threads: int
+) -> tuple[IntArray, Steps]:
+    """Write the steps of all ways into three long arrays, those of several gates at once."""
     counts = [way.count_steps() for way in ways]
     offset = np.concatenate([[0], *counts]).cumsum().astype(np.int64)
     graph, n_steps = roads.graph, int(offset[-1])
@@ -325,12 +329,16 @@ def _write_all_steps(roads: RoutableRoads, ways: list[Ways]) -> tuple[IntArray, 
         length_m=np.empty(n_steps),
         is_forward=np.empty(n_steps, dtype=bool),
     )
-    start = 0
-    for way, count in zip(ways, counts, strict=True):
-        here = slice(start, start + int(count.sum()))
+    after = np.cumsum([0, *(len(count) for count in counts)])
+
+    def write(way: Ways, first: int, last: int) -> None:
+        here = slice(offset[first], offset[last])
         part = Steps(steps.segment_id[here], steps.length_m[here], steps.is_forward[here])
         write_steps(way, arcs, part)
-        start = here.stop
+
+    with _run_in_threads(n_threads) as run:
+        for _ in run(write, ways, after[:-1], after[1:]):
+            pass
     return offset, steps
 
 
