@@ -19,6 +19,7 @@ from models.rates import require_confidence
 
 __all__ = ["EbEstimate", "RankEstimate", "combine_with_expected", "simulate_ranks"]
 
+LEAST_K = 1e-12  # a smaller k is none
 MOST_RANKS = 20_000_000  # ranks of single draws kept in memory at once
 
 
@@ -133,7 +134,7 @@ def combine_with_expected(
     spread = mean * k
     weight = 1.0 / (1.0 + spread)
     expected = weight * mean + (1.0 - weight) * counts
-    has_posterior = spread > 0
+    has_posterior = (spread > LEAST_K) & (k > LEAST_K)
     with np.errstate(divide="ignore"):
         shape = np.where(has_posterior, 1.0 / np.where(has_posterior, k, 1.0) + counts, np.inf)
         rate = np.where(has_posterior, 1.0 / np.where(has_posterior, spread, 1.0) + 1.0, np.inf)
