@@ -6,6 +6,9 @@ RUN := $(UV) run --frozen
 PORT ?= 8501
 WORKERS ?= -n auto --dist loadfile # a file of tests stays on one processor
 
+# Compiled bytecode is kept even where the environment says otherwise: tests start many processes.
+export PYTHONDONTWRITEBYTECODE =
+
 .PHONY: demo test test-fast lint bench docs sample clean
 
 demo: .venv/.synced ## build the sample area, run, publish, serve

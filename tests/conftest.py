@@ -6,9 +6,16 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pytest_socket import socket_allow_hosts
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Tests that state no number of examples of their own draw so many; code that is compiled at its
+# first call, or a busy machine, is no failure.
+EXAMPLES = int(os.environ.get("SAFECOMMUTE_EXAMPLES", "40"))
+settings.register_profile("safecommute", max_examples=EXAMPLES, deadline=None)
+settings.load_profile("safecommute")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -160,7 +160,7 @@ def test_the_same_twice_is_refused(database):
 TEXTS = st.text(st.characters(exclude_categories=("C",)), max_size=12)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     narrative=TEXTS,
     km=st.floats(0, 500).map(lambda x: round(x, 3)),

@@ -133,7 +133,7 @@ def mutate(content: bytes, rng: random.Random) -> bytes:
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=8, deadline=None
 )
 @given(seed=st.integers(0, 2**32 - 1))
 def test_damaged_files_are_accounted_for_or_refused(write, tmp_path, seed):

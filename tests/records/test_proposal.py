@@ -196,7 +196,7 @@ def test_a_header_cannot_leave_its_comment(proposed):
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None
+    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=12, deadline=None
 )
 @given(
     names=st.lists(st.text(max_size=12), min_size=1, max_size=5),
