@@ -18,7 +18,7 @@ from models.arrays import FloatArray
 from models.edge_graph import EdgeGraph, Positions, require_on_graph
 from models.k_envelopes import compute_global_envelope, compute_pointwise_envelope
 from models.k_options import Distances, KOptions, NullDraws
-from models.k_pairs import PooledPoints, count_pairs, make_desk
+from models.k_pairs import PooledPoints, count_corrected_pairs, count_pairs, make_desk
 from models.nkde_walks import Arms
 from models.random_positions import draw_positions, read_edge_weights
 
@@ -297,13 +297,12 @@ class _Task:
         cuts = np.unique(np.searchsorted(sources.first, even)).tolist()
         cuts = [0, *(cut for cut in cuts if 0 < cut < graph.n_edges), graph.n_edges]
 
+        count = count_corrected_pairs if self.options.is_corrected else count_pairs
+
         def work(part: tuple[int, int]) -> FloatArray:
             out = np.zeros((len(patterns), rings.n))
-            is_cross = self.to is not None
             desk = make_desk(graph.n_nodes, graph.n_edges)
-            count_pairs(
-                arms, sources, targets, rings, is_cross, self.options.is_corrected, *part, desk, out
-            )
+            count(arms, sources, targets, rings, self.to is not None, *part, desk, out)
             return out
 
         total = np.zeros((len(patterns), rings.n))

@@ -15,7 +15,7 @@ from models.arrays import FloatArray, IntArray
 from models.nkde_paths import find_near
 from models.nkde_walks import Arms
 
-__all__ = ["Desk", "PooledPoints", "Rings", "count_pairs", "make_desk"]
+__all__ = ["Desk", "PooledPoints", "Rings", "count_corrected_pairs", "count_pairs", "make_desk"]
 
 
 class PooledPoints(NamedTuple):
@@ -60,14 +60,15 @@ def make_desk(n_nodes: int, n_edges: int) -> Desk:
 
 @compiled
 def find_ways(
-    arms: Arms, edge: int, limit: float, is_once: bool, desk: Desk
+    arms: Arms, edge: int, limit: float, wanted: IntArray, lowest: int, desk: Desk
 ) -> tuple[IntArray, FloatArray, IntArray]:
     """Find the edges near an edge, and how far their ends are from its ends.
 
     Parameters
     ----------
-    is_once
-        Leave out edges of lower number.
+    wanted, lowest
+        Leave out edges without points (by the first of each edge, shape (n_edges + 1,)), unless
+        that is empty, and those of lower number.
 
     Returns
     -------
@@ -85,8 +86,10 @@ def find_ways(
             node = desk.reached[end, i]
             for at in range(arms.first_arm[node], arms.first_arm[node + 1]):
                 other = arms.arm[at] // 2
-                if desk.seen[other] != edge and (other >= edge or not is_once):
-                    desk.seen[other] = edge
+                if desk.seen[other] == edge or other < lowest:
+                    continue
+                desk.seen[other] = edge
+                if len(wanted) == 0 or wanted[other] < wanted[other + 1]:
                     desk.found[size] = other
                     size += 1
     edges, way = np.empty(size, dtype=np.int64), np.empty((size, 2, 2))
@@ -233,13 +236,30 @@ def count_places(places: Places, distance: float) -> int:
 
 
 @compiled
+def find_ring(rings: Rings, distance: float) -> int:
+    """Return the first distance of the rings that is not below a distance."""
+    beyond = (distance - rings.tie - rings.start) / rings.step
+    if beyond <= 0.0:
+        return 0
+    ring = int(beyond)
+    return min(ring + 1 if beyond > ring else ring, rings.n - 1)
+
+
+@compiled
+def forget_ways(n_reached: IntArray, desk: Desk) -> None:
+    """Make the distances of the nodes that were reached infinite again."""
+    for end in range(2):
+        for k in range(n_reached[end]):
+            desk.best[end, desk.reached[end, k]] = np.inf
+
+
+@compiled
 def count_pairs(
     arms: Arms,
     sources: PooledPoints,
     targets: PooledPoints,
     rings: Rings,
     is_cross: bool,
-    is_corrected: bool,
     begin_edge: int,
     end_edge: int,
     desk: Desk,
@@ -250,10 +270,8 @@ def count_pairs(
     Parameters
     ----------
     sources, targets
-        The same for pairs within each pattern; with `is_cross` every source is paired with
-        the targets of every pattern.
-    is_corrected
-        Divide each pair by the number of places on the network as far from the source.
+        The same for pairs within each pattern, which are found once and counted twice; with
+        `is_cross` every source is paired with the targets of every pattern.
     begin_edge, end_edge
         First edge, and the edge after the last.
     desk
@@ -261,23 +279,80 @@ def count_pairs(
     out
         Products of weights by ring, shape (n_patterns, n_rings); added to.
     """
-    is_once = not is_cross and not is_corrected  # each pair is found once and counted twice
     limit = rings.end + rings.tie
-    none = np.zeros(2, dtype=np.int64)
+    twice = 1.0 if is_cross else 2.0
     for edge in range(begin_edge, end_edge):
-        if sources.first[edge] == sources.first[edge + 1]:
+        begin, stop = sources.first[edge], sources.first[edge + 1]
+        if begin == stop:
             continue
-        edges, way, n_reached = find_ways(arms, edge, limit + rings.tie, is_once, desk)
+        length = arms.length[edge]
+        lowest = 0 if is_cross else edge
+        edges, way, n_reached = find_ways(
+            arms, edge, limit + rings.tie, targets.first, lowest, desk
+        )
+        for at in range(len(edges)):
+            other = edges[at]
+            j, last = targets.first[other], targets.first[other + 1]
+            is_own = other == edge
+            far_end = arms.length[other]
+            for i in range(begin, stop):
+                pattern = sources.pattern[i]
+                if not is_cross:
+                    while j < last and targets.pattern[j] < pattern:
+                        j += 1
+                    if j == last:
+                        break
+                    if targets.pattern[j] != pattern:
+                        continue
+                offset = sources.offset[i]
+                a = min(offset + way[at, 0, 0], length - offset + way[at, 0, 1])
+                b = min(offset + way[at, 1, 0], length - offset + way[at, 1, 1])
+                if min(a, b) > limit and not is_own:
+                    continue
+                b += far_end
+                weight = twice * sources.weight[i]
+                k = i + 1 if is_own and not is_cross else j
+                while k < last and (is_cross or targets.pattern[k] == pattern):
+                    far = min(a + targets.offset[k], b - targets.offset[k])
+                    if is_own:
+                        far = min(far, abs(targets.offset[k] - offset))
+                    if far <= limit:
+                        out[targets.pattern[k], find_ring(rings, far)] += weight * targets.weight[k]
+                    k += 1
+        forget_ways(n_reached, desk)
+
+
+@compiled
+def count_corrected_pairs(
+    arms: Arms,
+    sources: PooledPoints,
+    targets: PooledPoints,
+    rings: Rings,
+    is_cross: bool,
+    begin_edge: int,
+    end_edge: int,
+    desk: Desk,
+    out: FloatArray,
+) -> None:
+    """Count as `count_pairs`, each pair divided by the places as far from the source."""
+    limit = rings.end + rings.tie
+    none = np.zeros(0, dtype=np.int64)
+    for edge in range(begin_edge, end_edge):
+        begin, stop = sources.first[edge], sources.first[edge + 1]
+        if begin == stop:
+            continue
+        edges, way, n_reached = find_ways(arms, edge, limit + rings.tie, none, 0, desk)
         cursor = np.empty(len(edges), dtype=np.int64)
         for at in range(len(edges)):
             cursor[at] = targets.first[edges[at]]
-        room = 8 * len(edges) + 2 * (n_reached[0] + n_reached[1]) if is_corrected else 0
+        room = 8 * len(edges) + 2 * (n_reached[0] + n_reached[1])
         mark, change = np.empty(room), np.empty(room, dtype=np.int64)
-        places = Places(mark, change, none, none, 0.0)
-        for i in range(sources.first[edge], sources.first[edge + 1]):
+        for i in range(begin, stop):
             from_start, from_end = sources.offset[i], arms.length[edge] - sources.offset[i]
             pattern = sources.pattern[i]
-            is_marked = False
+            n = mark_places(arms, edges, way, edge, from_start, rings, mark, change)
+            n = mark_nodes(from_start, from_end, n_reached, i, rings, desk, mark, change, n)
+            places = sort_marks(mark, change, n, limit)
             for at in range(len(edges)):
                 other = edges[at]
                 j, last = cursor[at], targets.first[other + 1]
@@ -285,42 +360,17 @@ def count_pairs(
                     while j < last and targets.pattern[j] < pattern:
                         j += 1
                     cursor[at] = j
-                if j == last or (not is_cross and targets.pattern[j] != pattern):
-                    continue
                 a = min(from_start + way[at, 0, 0], from_end + way[at, 0, 1])
                 b = min(from_start + way[at, 1, 0], from_end + way[at, 1, 1])
-                if other != edge and min(a, b) > limit:
-                    continue
                 b += arms.length[other]
                 while j < last and (is_cross or targets.pattern[j] == pattern):
-                    along = targets.offset[j]
-                    far = min(a + along, b - along)
-                    is_pair = True
+                    far = min(a + targets.offset[j], b - targets.offset[j])
                     if other == edge:
-                        far = min(far, abs(along - from_start))
-                        is_pair = is_cross or j > i or (j < i and not is_once)
-                    if is_pair and far <= limit:
-                        share = sources.weight[i] * targets.weight[j] * (2.0 if is_once else 1.0)
-                        if is_corrected and far > rings.tie:
-                            if not is_marked:
-                                is_marked = True
-                                n = mark_places(
-                                    arms, edges, way, edge, from_start, rings, mark, change
-                                )
-                                n = mark_nodes(
-                                    from_start, from_end, n_reached, i, rings, desk, mark, change, n
-                                )
-                                places = sort_marks(mark, change, n, rings.end)
+                        far = min(far, abs(targets.offset[j] - from_start))
+                    if far <= limit and (is_cross or other != edge or j != i):
+                        share = sources.weight[i] * targets.weight[j]
+                        if far > rings.tie:
                             share /= count_places(places, far)
                         out[targets.pattern[j], find_ring(rings, far)] += share
                     j += 1
-        for end in range(2):
-            for k in range(n_reached[end]):
-                desk.best[end, desk.reached[end, k]] = np.inf
-
-
-@compiled
-def find_ring(rings: Rings, distance: float) -> int:
-    """Return the first distance of the rings that is not below a distance."""
-    beyond = distance - rings.tie - rings.start
-    return min(int(np.ceil(beyond / rings.step)), rings.n - 1) if beyond > 0.0 else 0
+        forget_ways(n_reached, desk)
