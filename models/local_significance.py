@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,7 +29,9 @@ __all__ = [
     "compute_permutation_significance",
 ]
 
-N_PARTS: Final = 32  # drawn at the same time; numbers depend on the place alone
+N_PARTS: Final = 32  # drawn at the same time
+BLOCK: Final = 64  # places that share draws
+AT_ONCE: Final = 1024  # permutations
 ROUNDING: Final = 1e-11  # of the largest possible sum: sums so close are equal
 MOST_WORK: Final = 3e10  # multiplications of the exact reference
 GOLDEN, FIRST, SECOND = (  # of splitmix64
@@ -38,6 +40,15 @@ GOLDEN, FIRST, SECOND = (  # of splitmix64
     np.uint64(0x94D049BB133111EB),
 )
 S11, S27, S30, S31 = np.uint64(11), np.uint64(27), np.uint64(30), np.uint64(31)
+
+
+class Rows(NamedTuple):
+    """The neighbours of each place, as compiled loops see them."""
+
+    indptr: IntArray
+    weight: FloatArray
+    lag: FloatArray
+    margin: FloatArray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,10 +105,10 @@ def compute_permutation_significance(
 
     Notes
     -----
-    Every place has draws of its own, so that the p-values of two places are not alike because
-    they share permutations, as they are in esda. With 999 permutations and 100,000 places no q
-    falls below 0.05 unless 2,000 places have the smallest p: take more permutations, or
-    `compute_exact_significance`.
+    Draws are shared by 64 places from anywhere on the network (in esda by all), so that p-values
+    are not alike because of them; each p is that of draws of its own. With 999 permutations and
+    100,000 places no q falls below 0.05 unless 2,000 places have the smallest p: take more
+    permutations, or `compute_exact_significance`.
 
     References
     ----------
@@ -110,16 +121,24 @@ def compute_permutation_significance(
         message = f"{n_permutations} permutations, seed {seed}; give at least 1, and a seed from 0."
         raise InputError(message)
     matrix = weights.build_matrix()
-    lag = matrix @ y
-    margin = ROUNDING * np.abs(y).max() * np.asarray(matrix.sum(axis=1)).ravel()
-    indptr = matrix.indptr.astype(np.int64)
+    rows = Rows(
+        matrix.indptr.astype(np.int64),
+        np.asarray(matrix.data, dtype=np.float64),
+        np.asarray(matrix @ y, dtype=np.float64),
+        ROUNDING * np.abs(y).max() * np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel(),
+    )
     n = len(y)
     n_high, n_low = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-    bounds = np.linspace(0, n, N_PARTS + 1).astype(np.int64)
+    # alike many neighbours, otherwise from anywhere: no two places near each other share draws
+    shuffled = np.random.default_rng(seed).permutation(n)
+    order = np.argsort(np.diff(rows.indptr)[shuffled], kind="stable")
+    sites = shuffled[order][weights.n_islands :].astype(np.int64)
+    blocks = np.append(np.arange(0, len(sites), BLOCK), len(sites)).astype(np.int64)
+    bounds = np.linspace(0, len(blocks) - 1, N_PARTS + 1).astype(np.int64)
 
     def draw(part: int) -> None:
         _count_as_extreme(
-            y, indptr, matrix.data, lag, margin, n_permutations, np.uint64(seed),
+            y, rows, blocks, sites, n_permutations, np.uint64(seed),
             int(bounds[part]), int(bounds[part + 1]), n_high, n_low,
         )  # fmt: skip
 
@@ -138,10 +157,9 @@ def compute_permutation_significance(
 @compiled
 def _count_as_extreme(
     values: FloatArray,
-    indptr: IntArray,
-    weight: FloatArray,
-    lag: FloatArray,
-    margin: FloatArray,
+    rows: Rows,
+    blocks: IntArray,
+    sites: IntArray,
     n_permutations: int,
     seed: np.uint64,
     begin: int,
@@ -149,41 +167,87 @@ def _count_as_extreme(
     n_high: IntArray,
     n_low: IntArray,
 ) -> None:
-    """Count, place by place, the draws without return whose sum is as high or as low."""
-    n = len(values)
-    drawn_in = np.zeros(n, dtype=np.int32)  # the draw in which a place was taken last
+    """Count, block by block, the draws without return whose sum is as high or as low.
+
+    The sites of a block share draws from all values, one more than they have neighbours: where a
+    site is among those drawn for itself, the one more takes its place.
+    """
+    drawn_in = np.zeros(len(values), dtype=np.int64)  # the draw in which a place was taken last
+    place_in_block = np.full(len(values), -1, dtype=np.int64)
+    sums = np.empty(AT_ONCE)
     tick = 0
-    unit = (n - 1) * 2.0**-53
-    for i in range(begin, stop):
-        first, last = indptr[i], indptr[i + 1]
-        if last == first:
-            continue
-        if tick > 2_000_000_000 - n_permutations:
-            drawn_in[:] = 0
-            tick = 0
-        state = (seed + np.uint64(1)) * SECOND + np.uint64(i) * FIRST  # of this place alone
+    for block in range(begin, stop):
+        own = sites[blocks[block] : blocks[block + 1]]
+        most = 0
+        for at in range(len(own)):
+            most = max(most, rows.indptr[own[at] + 1] - rows.indptr[own[at]])
+            place_in_block[own[at]] = at
+        drawn = np.empty((most + 1, AT_ONCE))
+        state = (seed + np.uint64(1)) * SECOND + np.uint64(block) * FIRST  # of this block alone
         state = (state ^ (state >> S30)) * FIRST
         state = state ^ (state >> S27)
-        high, low = lag[i] - margin[i], lag[i] + margin[i]
-        as_high, as_low = 0, 0
-        for _ in range(n_permutations):
-            tick += 1
-            total = 0.0
-            for at in range(first, last):
-                while True:
-                    state += GOLDEN
-                    mixed = (state ^ (state >> S30)) * FIRST
-                    mixed = (mixed ^ (mixed >> S27)) * SECOND
-                    mixed = mixed ^ (mixed >> S31)
-                    j = np.int64(np.float64(np.int64(mixed >> S11)) * unit)
-                    j += j >= i
-                    if drawn_in[j] != tick:
-                        break
-                drawn_in[j] = tick
-                total += weight[at] * values[j]
-            as_high += total >= high
-            as_low += total <= low
-        n_high[i], n_low[i] = as_high, as_low
+        for done in range(0, n_permutations, AT_ONCE):
+            size = min(AT_ONCE, n_permutations - done)
+            state, hits = _draw(values, place_in_block, drawn_in, tick, state, size, drawn)
+            tick += size
+            for at in range(len(own)):
+                i = own[at]
+                first, k = rows.indptr[i], rows.indptr[i + 1] - rows.indptr[i]
+                sums[:size] = 0.0
+                for slot in range(k):
+                    weight, values_drawn = rows.weight[first + slot], drawn[slot]
+                    for p in range(size):
+                        sums[p] += weight * values_drawn[p]
+                for h in range(len(hits)):
+                    slot, p = hits[h, 1], hits[h, 2]
+                    if hits[h, 0] == at and slot < k:
+                        sums[p] += rows.weight[first + slot] * (drawn[most, p] - values[i])
+                high, low = rows.lag[i] - rows.margin[i], rows.lag[i] + rows.margin[i]
+                as_high, as_low = 0, 0
+                for p in range(size):
+                    as_high += sums[p] >= high
+                    as_low += sums[p] <= low
+                n_high[i] += as_high
+                n_low[i] += as_low
+        for i in own:
+            place_in_block[i] = -1
+
+
+@compiled
+def _draw(
+    values: FloatArray,
+    place_in_block: IntArray,
+    drawn_in: IntArray,
+    tick: int,
+    state: np.uint64,
+    size: int,
+    drawn: FloatArray,
+) -> tuple[np.uint64, IntArray]:
+    """Draw values without return into columns; return the state, and who of the block was drawn.
+
+    The latter has rows of place in the block, slot and column.
+    """
+    n = len(values)
+    unit = n * 2.0**-53
+    hits, n_hits = np.empty((16, 3), dtype=np.int64), 0
+    for p in range(size):
+        for slot in range(len(drawn)):
+            while True:
+                state += GOLDEN
+                mixed = (state ^ (state >> S30)) * FIRST
+                mixed = (mixed ^ (mixed >> S27)) * SECOND
+                mixed = mixed ^ (mixed >> S31)
+                j = np.int64(np.float64(np.int64(mixed >> S11)) * unit)
+                if drawn_in[j] != tick + p + 1:
+                    break
+            drawn_in[j] = tick + p + 1
+            drawn[slot, p] = values[j]
+            if place_in_block[j] >= 0:
+                if n_hits == len(hits):
+                    hits = np.concatenate((hits, np.empty_like(hits)))
+                hits[n_hits, 0], hits[n_hits, 1], hits[n_hits, 2] = place_in_block[j], slot, p
+                n_hits += 1
+    return state, hits[:n_hits]
 
 
 def compute_exact_significance(n_events: ArrayLike, weights: NetworkWeights) -> LocalSignificance:
