@@ -163,6 +163,7 @@ def simulate_ranks(
     unit: ArrayLike | None = None,
     n_draws: int = 1000,
     is_excess: bool = True,
+    n_followed: int | None = None,
 ) -> RankEstimate:
     """Draw from the posterior how the sites would rank, were their true means known.
 
@@ -181,6 +182,8 @@ def simulate_ranks(
         Number of draws, > 0.
     is_excess
         Rank by crashes above the prediction (the excess), else by expected crashes.
+    n_followed
+        Ranks are told for this many sites with the highest figures; None: for all.
 
     Returns
     -------
@@ -211,7 +214,7 @@ def simulate_ranks(
     shape = np.where(is_known, 1.0, estimate.shape)
     scale = np.where(is_known, 0.0, 1.0 / estimate.rate) / per
     fixed = (np.where(is_known, estimate.expected, 0.0) - taken) / per
-    n_kept = min(n_sites, max(MOST_RANKS // n_draws, n_worst))
+    n_kept = min(n_sites, n_followed or n_sites, max(MOST_RANKS // n_draws, n_worst))
     figure = (estimate.expected - taken) / per
     kept = np.argsort(-figure, kind="stable")[:n_kept]
     n_top = min(n_worst, n_sites)

@@ -68,8 +68,9 @@ def compute_rank_agreement(
 
     Notes
     -----
-    Only sites of which both measures say something are compared. Sites of equal value at the
-    edge of the worst k are taken in the order given, by both. Leave out sites without a
+    Only sites of which both measures say something are compared. Of sites of equal value at
+    the edge of the worst k each is taken with the same chance, and the overlap is what is
+    expected then: a measure with few levels overlaps little with any. Leave out sites without a
     crash where they are most of all: their ties would make any two measures agree. In a
     resample ranks come from weights in the order sorted once, so that it takes no sort.
     Intervals tell how the agreement hangs on the sites that happened to be there, not how
@@ -86,9 +87,19 @@ def compute_rank_agreement(
         )
         raise InputError(message)
     alpha = 1.0 - require_confidence(confidence)
+    table = values.to_numpy(dtype=np.float64)
+    is_known = np.isfinite(table)
+    found: dict[tuple[int, int], dict[str, object]] = {}
+    lots: dict[bytes, list[tuple[int, int]]] = {}
+    for pair in combinations(range(values.shape[1]), 2):
+        both = is_known[:, pair[0]] & is_known[:, pair[1]]
+        lots.setdefault(np.packbits(both).tobytes(), []).append(pair)
+    for pairs in lots.values():  # pairs known at the same sites share their ranks
+        both = is_known[:, pairs[0][0]] & is_known[:, pairs[0][1]]
+        found |= _compare(table[both], pairs, top, rng, n_resamples, alpha)
     rows = [
-        _compare(values[[one, other]], top, rng, n_resamples, alpha)
-        for one, other in combinations(values.columns, 2)
+        {"measure": values.columns[one], "other": values.columns[other], **found[one, other]}
+        for one, other in combinations(range(values.shape[1]), 2)
     ]
     return RankAgreement(pairs=pd.DataFrame(rows), n_resamples=n_resamples, confidence=confidence)
 
@@ -103,72 +114,85 @@ class _Order:
         self.group = np.cumsum(is_new) - 1
 
     def rank(self, weight: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return midranks, and the number of weighted sites up to each, in the given order."""
-        sorted_weight = weight[self.order]
-        until = np.cumsum(sorted_weight)
-        in_group = np.add.reduceat(sorted_weight, self.first)
-        middle = np.cumsum(in_group) - (in_group - 1) / 2
-        rank, reached = np.empty(len(weight)), np.empty(len(weight))
-        rank[self.order] = middle[self.group]
-        reached[self.order] = until
-        return rank, reached
+        """Return midranks and, for each site, the number before its group."""
+        in_group = np.add.reduceat(weight[self.order], self.first)
+        until = np.cumsum(in_group)
+        rank, before = np.empty(len(weight)), np.empty(len(weight))
+        rank[self.order] = (until - (in_group - 1) / 2)[self.group]
+        before[self.order] = (until - in_group)[self.group]
+        return rank, before
 
 
 def _compare(
-    pair: pd.DataFrame,
+    table: FloatArray,
+    pairs: list[tuple[int, int]],
     top: Sequence[int],
     rng: np.random.Generator,
     n_resamples: int,
     alpha: float,
-) -> dict[str, object]:
-    table = pair.to_numpy(dtype=np.float64)
-    table = table[np.isfinite(table).all(axis=1)]
+) -> dict[tuple[int, int], dict[str, object]]:
     n_sites = len(table)
     names = ["spearman", *(f"top_{k}_share" for k in top)]
-    result: dict[str, object] = {
-        "measure": pair.columns[0],
-        "other": pair.columns[1],
-        "n_sites": n_sites,
-    }
     if n_sites < 2:
         nothing = dict.fromkeys((*names, "kendall"), np.nan)
-        bounds = {f"{name}_{side}": np.nan for name in names for side in ("low", "high")}
-        return {**result, **nothing, **bounds}
-    one, other = _Order(table[:, 0]), _Order(table[:, 1])
-    found = _measure(one, other, np.ones(n_sites), top)
-    drawn = np.full((max(n_resamples, 1), len(found)), np.nan)
+        nothing |= {f"{name}_{side}": np.nan for name in names for side in ("low", "high")}
+        return {pair: {"n_sites": n_sites, **nothing} for pair in pairs}
+    orders = {column: _Order(table[:, column]) for column in sorted({c for p in pairs for c in p})}
+    found = _measure(orders, pairs, np.ones(n_sites), top)
+    drawn = np.full((max(n_resamples, 1), *found.shape), np.nan)
     for i in range(n_resamples):
         weight = np.bincount(rng.integers(n_sites, size=n_sites), minlength=n_sites)
-        drawn[i] = _measure(one, other, weight.astype(np.float64), top)
-    low, high = _find_bounds(drawn, alpha)
-    for name, value, least, most in zip(names, found, low, high, strict=True):
-        result |= {name: value, f"{name}_low": least, f"{name}_high": most}
-    has_order = len(one.first) > 1 and len(other.first) > 1
-    tau = stats.kendalltau(table[:, 0], table[:, 1]).statistic if has_order else np.nan
-    return {**result, "kendall": float(tau)}
+        drawn[i] = _measure(orders, pairs, weight.astype(np.float64), top)
+    result: dict[tuple[int, int], dict[str, object]] = {}
+    for row, (one, other) in enumerate(pairs):
+        told: dict[str, object] = {"n_sites": n_sites}
+        for column, name in enumerate(names):
+            low, high = _find_bounds(drawn[:, row, column], alpha)
+            told |= {name: found[row, column], f"{name}_low": low, f"{name}_high": high}
+        has_order = len(orders[one].first) > 1 and len(orders[other].first) > 1
+        tau = np.nan
+        if has_order:
+            tau = float(stats.kendalltau(table[:, one], table[:, other]).statistic)
+        result[one, other] = {**told, "kendall": tau}
+    return result
 
 
-def _find_bounds(drawn: FloatArray, alpha: float) -> tuple[FloatArray, FloatArray]:
-    bounds = np.full((2, drawn.shape[1]), np.nan)
-    for column, values in enumerate(drawn.T):
-        known = values[np.isfinite(values)]
-        if len(known):
-            bounds[:, column] = np.quantile(known, [alpha / 2, 1 - alpha / 2])
-    return bounds[0], bounds[1]
+def _find_bounds(drawn: FloatArray, alpha: float) -> tuple[float, float]:
+    known = drawn[np.isfinite(drawn)]
+    if not len(known):
+        return np.nan, np.nan
+    low, high = np.quantile(known, [alpha / 2, 1 - alpha / 2])
+    return float(low), float(high)
 
 
-def _measure(one: _Order, other: _Order, weight: FloatArray, top: Sequence[int]) -> FloatArray:
-    """Compute rho and the overlaps of a sample in which each site counts `weight` times."""
-    (rank_one, until_one), (rank_other, until_other) = one.rank(weight), other.rank(weight)
-    total = weight.sum()
-    middle = (total + 1) / 2
-    a, b = rank_one - middle, rank_other - middle
-    scale = np.sqrt(float((weight * a) @ a) * float((weight * b) @ b))
-    rho = float((weight * a) @ b) / scale if scale > 0 else np.nan
-    overlaps = []
-    for k in top:
-        most = min(float(k), float(total))
-        taken_one = np.clip(most - (until_one - weight), 0.0, weight)
-        taken_other = np.clip(most - (until_other - weight), 0.0, weight)
-        overlaps.append(float(np.minimum(taken_one, taken_other).sum() / most))
-    return np.array([rho, *overlaps])
+def _measure(
+    orders: dict[int, _Order],
+    pairs: list[tuple[int, int]],
+    weight: FloatArray,
+    top: Sequence[int],
+) -> FloatArray:
+    """Compute rho and the overlaps of a sample in which each site counts `weight` times.
+
+    Shape (n_pairs, 1 + number of tops).
+    """
+    total = float(weight.sum())
+    ranks = np.empty((len(orders), len(weight)))
+    before = np.empty_like(ranks)
+    place = {column: row for row, column in enumerate(orders)}
+    for column, order in orders.items():
+        ranks[place[column]], before[place[column]] = order.rank(weight)
+    in_group = 2 * (ranks - before) - 1  # sites of equal value
+    ranks -= (total + 1) / 2
+    product = (ranks * weight) @ ranks.T
+    one = np.array([place[a] for a, _ in pairs])
+    other = np.array([place[b] for _, b in pairs])
+    scale = np.sqrt(product[one, one] * product[other, other])
+    result = np.full((len(pairs), 1 + len(top)), np.nan)
+    np.divide(product[one, other], scale, out=result[:, 0], where=scale > 0)
+    for number, k in enumerate(top, start=1):
+        most = min(float(k), total)
+        near = np.flatnonzero((before < most).any(axis=0))
+        size = np.maximum(in_group[:, near], 1e-9)
+        chance = np.clip((most - before[:, near]) / size, 0.0, 1.0)
+        result[:, number] = (chance[one] * chance[other]) @ weight[near] / most
+    return result

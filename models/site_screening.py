@@ -329,7 +329,9 @@ def compare_type_share(n_type: ArrayLike, n_total: ArrayLike) -> TypeShare:
     p_above = nothing.copy()
     if is_told:
         some = n > 0
-        p_above[some] = special.betaincc(alpha + x[some], beta + (n - x)[some], threshold)
+        pairs_of, row = np.unique(np.column_stack([x, n - x])[some], axis=0, return_inverse=True)
+        tail = special.betaincc(alpha + pairs_of[:, 0], beta + pairs_of[:, 1], threshold)
+        p_above[some] = tail[row.ravel()]
     return TypeShare(
         threshold=threshold,
         alpha=float(alpha) if is_told else np.nan,

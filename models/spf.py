@@ -193,7 +193,7 @@ def fit_spf(
 
 def _fit_type(name: str, data: CountData, terms: SpfTerms, crashes_per_term: int) -> FacilityFit:
     n_crashes = int(data.counts.sum())
-    kept, notes = _choose_columns(data.design, terms.names)
+    kept, notes = _choose_columns(data, terms.names)
     if n_crashes < crashes_per_term * (len(kept) - 1):
         notes.append(f"{n_crashes} crashes are too few for {len(kept) - 1} term(s): mean rate only")
         kept = [0]
@@ -287,8 +287,9 @@ def _take(data: CountData, rows: IntArray) -> CountData:
     return CountData(data.counts[rows], data.design[rows], data.offset[rows], data.scale[rows])
 
 
-def _choose_columns(design: FloatArray, names: tuple[str, ...]) -> tuple[list[int], list[str]]:
-    """Keep the columns that add something to those before them."""
+def _choose_columns(data: CountData, names: tuple[str, ...]) -> tuple[list[int], list[str]]:
+    """Keep the columns that add something to those before them and have a finite coefficient."""
+    design, has_crash = data.design, data.counts > 0
     centred = design - design.mean(axis=0)
     size = np.sqrt((centred**2).sum(axis=0))
     kept, notes = [0], []
@@ -304,6 +305,10 @@ def _choose_columns(design: FloatArray, names: tuple[str, ...]) -> tuple[list[in
             is_constant = size[column] <= 1e-12 * greatest * len(design) ** 0.5
             reason = "is the same everywhere" if is_constant else "says the same as others"
             notes.append(f"{names[column]} left out: it {reason}")
+            continue
+        at = design[has_crash, column]
+        if len(at) and np.ptp(at) == 0 and at[0] in (design[:, column].min(), greatest):
+            notes.append(f"{names[column]} left out: all crashes are where it is {at[0]:g}")
             continue
         kept.append(column)
         basis.append(rest / length)

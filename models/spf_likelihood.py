@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, optimize, special
+from scipy import optimize, special
 
 from models.arrays import FloatArray
 
@@ -147,8 +147,10 @@ def _climb(data: CountData, beta: FloatArray, k: float) -> tuple[FloatArray, boo
         information = (data.design * weight[:, None]).T @ data.design
         gradient = data.design.T @ pull
         try:
-            step = linalg.solve(information, gradient, assume_a="pos")
-        except (linalg.LinAlgError, linalg.LinAlgWarning, ValueError):
+            step = np.linalg.solve(information, gradient)
+        except np.linalg.LinAlgError:
+            return beta, False
+        if not np.isfinite(step).all():
             return beta, False
         size = 1.0
         while size > 1e-6:

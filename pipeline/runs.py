@@ -47,9 +47,13 @@ RUN_TABLES = (
     "commute_factories",
     "commute_crashes",
     "commute_driven",
+    "screening",
+    "corridor_windows",
+    "high_injury",
 )
-PLAIN_TABLES = tuple(
-    name for name in RUN_TABLES if name.startswith("commute_") and name != "commute_routes"
+PLAIN_TABLES = (
+    *(name for name in RUN_TABLES if name.startswith("commute_") and name != "commute_routes"),
+    *("screening", "corridor_windows", "high_injury"),
 )
 
 
