@@ -1,6 +1,7 @@
 """Network kernel density on a real network of any size, in all three forms.
 
-Run as `python -m benchmarks.bench_nkde FILE.osm.pbf [--copies N] [--events N] [--workers N ...]`.
+Run as `python -m benchmarks.bench_nkde FILE.osm.pbf [--copies N] [--events N] [--workers N ...]
+[--methods NAME ...]`.
 `--copies 36` lays 36 copies of the network side by side: a million segments of Porto Alegre.
 Events are invented: half lie anywhere by length, half on one segment in fifty. The density is
 given at the middle of every 50 m lixel. Printed as JSON: seconds, processor seconds, peak
@@ -29,11 +30,12 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=55_000)
     parser.add_argument("--bandwidth-m", type=float, default=300.0)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--methods", nargs="+", default=["simple", "discontinuous", "continuous"])
     arguments = parser.parse_args()
 
     from geo.lixels import build_lixels
     from models.edge_graph import Positions, build_edge_graph
-    from models.nkde import METHODS, NkdeOptions, compute_nkde
+    from models.nkde import NkdeOptions, compute_nkde
 
     segments = read_segments(arguments.file, arguments.copies)
     length = segments.length.to_numpy()
@@ -51,7 +53,7 @@ def main() -> None:
         "n_events": len(events),
         "network_peak_mb": measure_peak_mb(),
     }
-    for method in METHODS:
+    for method in arguments.methods:
         for workers in arguments.workers:
             options = NkdeOptions(method=method, n_workers=workers)
             compute_nkde(graph, few, samples, bandwidth_m=arguments.bandwidth_m, options=options)

@@ -61,3 +61,123 @@ def test_weights_distance_and_wrong_words(star, tmp_path):
     result, _ = call(star, tmp_path, "--method", "simple", "--max-depth", "3")
     assert result.exit_code == 1
     assert call(star, tmp_path, "--kernel", "square")[0].exit_code == 2
+
+
+@pytest.fixture
+def street(tmp_path):
+    """A street of 2 km with two clusters, one at the start of a year, one at its end."""
+    x, y = 480_000, 1_270_000
+    lines = gpd.GeoDataFrame(geometry=[LineString([(x, y), (x + 2000, y)])], crs=CRS)
+    far = [500, 505, 510, 515, 1500, 1505, 1510, 1515]
+    when = [f"2025-01-0{1 + i}T23:30:00" for i in range(4)]
+    when += [f"2025-12-2{1 + i}T00:30:00" for i in range(4)]
+    events = gpd.GeoDataFrame({"when": when}, geometry=[Point(x + d, y) for d in far], crs=CRS)
+    at = gpd.GeoDataFrame({"n": [0, 1]}, geometry=[Point(x + d, y) for d in (508, 1508)], crs=CRS)
+    files = {"lines": lines, "events": events, "at": at}
+    for name, frame in files.items():
+        frame.to_file(tmp_path / f"{name}.gpkg")
+    return {name: tmp_path / f"{name}.gpkg" for name in files}, tmp_path / "out.gpkg"
+
+
+def call_street(street, *options):
+    files, out = street
+    named = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    words = ["tools", "nkde", *named, "--out", str(out), "--json", *options]
+    result = CliRunner().invoke(cli, words)
+    return result, (gpd.read_file(out) if result.exit_code == 0 else None)
+
+
+def test_slices_of_a_year_and_hours_of_the_day(street):
+    space = ("--bandwidth-m", "100", "--time", "when")
+    result, found = call_street(street, *space, "--time-bandwidth-days", "60", "--slices", "4")
+    assert result.exit_code == 0, result.output
+    table = found.pivot_table(index="n", columns="slice", values="nkde_per_km_day")
+    assert table.shape == (2, 4)
+    assert (table > 0).to_numpy().tolist() == [
+        [True, False, False, False],
+        [False, False, False, True],
+    ]
+    summary = json.loads(result.stdout)
+    assert summary["time_bandwidth_days"] == 60
+    assert summary["slices"][0].startswith("2025-02")
+    result, found = call_street(street, *space, "--time-bandwidth-hours", "2", "--slices", "24")
+    assert result.exit_code == 0, result.output
+    night = found[found["slice"].isin([0.5, 23.5])]
+    assert (night["nkde_per_km_hour"] > 0).all()  # half past eleven and half past twelve
+    assert found["nkde_per_km_hour"].sum() == pytest.approx(
+        night["nkde_per_km_hour"].sum()
+        + found[found["slice"].isin([1.5, 22.5])]["nkde_per_km_hour"].sum()
+    )
+
+
+def test_places_with_a_time_of_their_own(street):
+    files, _ = street
+    at = gpd.read_file(files["at"]).assign(when=["2025-01-02", None])
+    at.to_file(files["at"])
+    options = ("--bandwidth-m", "100", "--time", "when", "--time-bandwidth-days", "10")
+    result, found = call_street(street, *options)
+    assert result.exit_code == 0, result.output
+    assert found["nkde_per_km_day"][0] > 0
+    assert pd.isna(found["nkde_per_km_day"][1])
+
+
+def test_bandwidths_are_chosen_and_told(street):
+    result, found = call_street(street, "--bandwidth-m", "10:1010:250")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    tried = {row["bandwidth_m"]: row["log_likelihood"] for row in summary["likelihoods"]}
+    assert list(tried) == [10, 260, 510, 760, 1010]
+    assert summary["bandwidth_m"] == max(tried, key=tried.get)
+    assert found["nkde_per_km"].gt(0).all()
+    result, _ = call_street(
+        street, "--bandwidth-m", "auto", "--time", "when", "--time-bandwidth-days", "5:25:10",
+        "--slices", "2",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert len(summary["likelihoods"]) == 10 * 3
+    best = max(summary["likelihoods"], key=lambda row: row["log_likelihood"])
+    assert summary["time_bandwidth_days"] == best["time_bandwidth_days"]
+
+
+def test_words_for_wrong_times(street):
+    for options, code, word in (
+        (("--bandwidth-m", "0"), 2, "no number above 0"),
+        (("--bandwidth-m", "9:1:1"), 2, "is 0 numbers"),
+        (("--bandwidth-m", "9", "--slices", "3"), 2, "--time"),
+        (("--bandwidth-m", "9", "--time", "when"), 2, "--time-bandwidth-days"),
+        (("--bandwidth-m", "9", "--time", "w", "--time-bandwidth-days", "9"), 1, "missing: w"),
+        (("--bandwidth-m", "9", "--time", "when", "--time-bandwidth-days", "9"), 1, "--slices"),
+    ):
+        result, _ = call_street(street, *options)
+        assert result.exit_code == code, result.output
+        assert word in f"{result.exception} {result.output}"
+    files, _ = street
+    gpd.read_file(files["events"]).assign(when="soon").to_file(files["events"])
+    result, _ = call_street(
+        street,
+        "--bandwidth-m",
+        "9",
+        "--time",
+        "when",
+        "--time-bandwidth-days",
+        "9",
+        "--slices",
+        "2",
+    )
+    assert result.exit_code == 1
+    assert "are no times, first in row 0: 'soon'" in str(result.exception)
+    gpd.read_file(files["events"]).assign(when="2026-01-31").to_file(files["events"])
+    result, _ = call_street(
+        street,
+        "--bandwidth-m",
+        "9",
+        "--time",
+        "when",
+        "--time-bandwidth-hours",
+        "2",
+        "--slices",
+        "2",
+    )
+    assert result.exit_code == 1
+    assert "dates without a time of day" in str(result.exception)
