@@ -56,16 +56,35 @@ class Settings(BaseModel):
     window_length_m: float = Field(
         300.0, gt=0, description="Length of the sliding window along the network [m]."
     )
-    hotspot_reference: Literal["road_class", "network"] = Field(
+    hotspot_method: Literal["window", "density", "gi_star"] = Field(
+        "window",
+        description="How published hotspots are found: crashes in a window, density along the "
+        "roads, or Gi* of rates.",
+    )
+    hotspot_null: Literal["length", "road_class", "exposure", "spf"] = Field(
         "road_class",
-        description="What a window is compared with: the mean of its road class, or of the "
-        "whole network.",
+        description="What a stretch is compared with: every metre alike, the mean of its road "
+        "class, workers who pass, or roads of its kind and surroundings.",
+    )
+    hotspot_control: Literal["pointwise", "fdr", "family"] = Field(
+        "fdr",
+        description="What chance may do: each place by itself, the share of false discoveries, or "
+        "any false one anywhere.",
     )
     hotspot_fdr: float = Field(
         0.05,
         gt=0,
         lt=1,
-        description="Share of false discoveries accepted among significant windows.",
+        description="Level of that control, such as the share of false discoveries accepted.",
+    )
+    hotspot_bandwidth_m: float = Field(
+        300.0, gt=0, description="A crash adds to the density up to this far along the roads [m]."
+    )
+    n_simulations: int = Field(
+        999,
+        ge=199,
+        description="Most maps of chance that the density is compared with; large networks get "
+        "fewer.",
     )
     hotspot_min_crashes: int = Field(
         3, ge=1, description="A hotspot has at least this many crashes."

@@ -286,9 +286,11 @@ def match_identities(
     pairs = pairs[pairs["length"] >= min_overlap_share * shorter * (1 - 1e-9)]
     pairs = pairs.sort_values(["length", "label", "number"], ascending=[False, True, True])
     given: dict[int, int] = {}
-    for label, number in zip(pairs["label"], pairs["number"], strict=True):
-        if label not in given and number not in given.values():
-            given[int(label)] = int(number)
+    taken: set[int] = set()
+    for label, number in zip(pairs["label"].tolist(), pairs["number"].tolist(), strict=True):
+        if label not in given and number not in taken:
+            given[label] = number
+            taken.add(number)
     following = max(next_number, int(numbers.max(initial=0)) + 1)
     is_new = np.array([label not in given for label in range(n_hotspots)], dtype=np.bool_)
     for label in np.flatnonzero(is_new):

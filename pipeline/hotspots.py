@@ -19,7 +19,14 @@ from models.rates import compute_poisson_interval
 from pipeline.scan import Scan
 from pipeline.sites import count_severities
 
-__all__ = ["describe_hotspots", "keep_identities"]
+__all__ = [
+    "describe_hotspots",
+    "find_commonest",
+    "join_lines",
+    "keep_identities",
+    "locate_on_roads",
+    "name_hotspots",
+]
 
 HOURS_PER_WEEK = 168
 EN_DASH = "\N{EN DASH}"
@@ -65,6 +72,7 @@ def describe_hotspots(
     grouped = lixels.groupby("number")
     table = table.assign(
         number=numbers,
+        p_family=grouped["p_family"].min(),
         q_spread=grouped["q_spread"].min(),
         stands_out=grouped["q_spread"].min() <= fdr,
         n_segments=grouped["segment_id"].nunique(),

@@ -99,7 +99,7 @@ def run_area(
         placed = place(job, frame, crashes, period, found.digest)
         commutes = prepare_commutes(job, frame, records, period)
         risk = assess_commutes(job, commutes, placed, records.casualties, frame.segments, period)
-        results = score(job, frame, placed, period)
+        results = score(job, frame, placed, commutes.sites, period)
         results = replace(results, sites=add_to_sites(results.sites, commutes))
         return keep_run(job, frame, placed, risk, results, period, found.digest)
 
@@ -190,6 +190,8 @@ def write_tables(
     results.sites.to_parquet(folder / "sites.parquet")
     results.lixels.to_parquet(folder / "lixels.parquet")
     results.hotspots.to_parquet(folder / "hotspots.parquet")
+    results.variants.to_parquet(folder / "hotspot_variants.parquet")
+    write_json(folder / "hotspot_summary.json", results.summary)
     points = gpd.points_from_xy(factories["lon"], factories["lat"], crs=4326)
     gates = gpd.GeoDataFrame(factories, geometry=points).to_crs(frame.segments.crs)
     gates.to_parquet(folder / "factories.parquet")

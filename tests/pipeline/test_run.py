@@ -29,6 +29,7 @@ RUN_FILES = {
     *("run.json", "segments.parquet", "intersections.parquet", "nodes.parquet"),
     *("places.parquet", "crashes.parquet", "sites.parquet", "lixels.parquet"),
     *("hotspots.parquet", "factories.parquet", "tiles.pmtiles", "risk.tif"),
+    *("hotspot_variants.parquet", "hotspot_summary.json"),
     *("commute_flows.parquet", "commute_routes.parquet", "commute_groups.parquet"),
     *("commute_hours.parquet", "commute_rates.parquet", "commute_factories.parquet"),
     *("commute_crashes.parquet", "commute_driven.parquet", "commute_summary.json"),
@@ -195,7 +196,7 @@ def test_an_area_without_crashes_says_what_to_do(workspace, area, settings):
 
 
 def test_the_reference_can_be_the_whole_network_and_clocks_are_checked(workspace, recorded_area):
-    settings = Settings(hotspot_reference="network", time_zone="America/Sao_Paulo")
+    settings = Settings(hotspot_null="length", time_zone="America/Sao_Paulo")
     manifest = run_area(workspace, recorded_area, settings=settings)
     assert any("10 hours off the sun here" in text for text in manifest["warnings"])
     lixels = load_table(workspace.runs_folder(recorded_area) / manifest["run_id"], "lixels")
