@@ -38,7 +38,8 @@ class BandwidthChoice:
         In time, None where time was left out.
     table
         One row a candidate: `bandwidth_m`, `time_bandwidth` (with time), `log_likelihood`
-        (mean over events), `n_alone` (events with no other within it).
+        (mean over events), `n_alone` (events with no other within it), `score` (by which the
+        best is chosen).
     is_at_edge
         Whether the best is the smallest or largest tried, so that a better one may lie beyond.
     """
@@ -75,8 +76,11 @@ def estimate_bandwidth(
 
     Notes
     -----
-    The likelihood is that of `models.nkde.compute_loo_likelihood`. All pairs of events within
-    the bandwidth are in memory at once, 12 bytes each.
+    `log_likelihood` is that of `models.nkde.compute_loo_likelihood`, in which one lone event
+    outweighs hundreds of others (its density is the smallest of a computer, not 0). The
+    `score` is the same with one event in n laid anywhere by chance, so that a lone one counts as
+    unforeseen, not as impossible; without lone events the two hardly differ. All pairs of events
+    within the bandwidth are in memory at once, 12 bytes each.
 
     References
     ----------
@@ -138,22 +142,27 @@ def _compare(
             "two events or more."
         )
         raise InputError(message)
+    span = 1.0
+    if time is not None and time_kernels:
+        widest = max(one.bandwidth for one in time_kernels)
+        span = time_kernels[0].period or max(float(np.ptp(time)), widest)
+    anywhere = 1.0 / float(graph.length.sum()) / span
     rows: list[dict[str, float]] = []
     for at, bandwidth in enumerate(tried):
         near = build_kernel_matrix(graph, events, bandwidth_m=float(bandwidth), options=options)
         row = np.repeat(np.arange(near.shape[0]), np.diff(near.indptr))
         near.data = np.where(row == near.indices, 0.0, near.data / M_PER_KM)  # each without itself
         if time is None or time_kernels is None:
-            rows.append({"bandwidth_m": float(bandwidth), **_score(near)})
+            rows.append({"bandwidth_m": float(bandwidth), **_score(near, anywhere)})
         else:
             for kernel in time_kernels:
                 names = {"bandwidth_m": float(bandwidth), "time_bandwidth": kernel.bandwidth}
                 share = weigh_times_apart(kernel, time[row] - time[near.indices])
                 both = sparse.csr_array((near.data * share, near.indices, near.indptr), near.shape)
-                rows.append(names | _score(both))
+                rows.append(names | _score(both, anywhere))
         progress(at + 1, len(tried), LABEL)
     table = pd.DataFrame(rows)
-    best = table.iloc[int(np.argmax(table["log_likelihood"].to_numpy()))]
+    best = table.iloc[int(np.argmax(table["score"].to_numpy()))]
     is_at_edge = any(
         table[name].nunique() > 1 and best[name] in (table[name].min(), table[name].max())
         for name in table.columns.intersection(["bandwidth_m", "time_bandwidth"])
@@ -166,10 +175,13 @@ def _compare(
     )
 
 
-def _score(near: sparse.csr_array) -> dict[str, float]:
+def _score(near: sparse.csr_array, anywhere: float) -> dict[str, float]:
     """Return the mean log-likelihood of each event by the others, and how many have none."""
-    density = near.sum(axis=1) / (near.shape[0] - 1)
+    n = near.shape[0]
+    density = near.sum(axis=1) / (n - 1)
+    mixed = (1 - 1 / n) * np.maximum(density, 0.0) + anywhere / n
     return {
         "log_likelihood": float(np.log(np.maximum(density, TINY)).mean()),
         "n_alone": float((density <= 0).sum()),
+        "score": float(np.log(mixed).mean()),
     }

@@ -32,7 +32,7 @@ from pipeline.commands.shared import existing_file, json_option
 __all__ = ["nkde"]
 
 COLUMN = "nkde_per_km"
-METRES: Final = (50.0, 75.0, 100.0, 150.0, 200.0, 300.0, 400.0, 600.0, 800.0, 1000.0)
+METRES: Final = (50.0, 75.0, 100.0, 125.0, 150.0, 200.0, 250.0, 300.0, 400.0)
 DAYS: Final = (7.0, 14.0, 28.0, 61.0, 91.0, 183.0, 365.0)
 HOURS: Final = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
 positive = click.FloatRange(min=0, min_open=True)
@@ -263,7 +263,7 @@ class Work:
                 told["slices"] = [str(one) for one in self.times.name_moments()]
         if len(choice.table):
             table = choice.table.rename(columns={"time_bandwidth": name})
-            told["chosen_by"] = "leave-one-out likelihood, mean of the logarithm over events"
+            told["chosen_by"] = "score: leave-one-out likelihood, one event in n laid anywhere"
             told["is_at_edge"] = choice.is_at_edge
             told["likelihoods"] = table.to_dict("records")
         return told

@@ -109,7 +109,7 @@ def test_bandwidths_are_scored_as_the_density_without_each_event(ring):
         found = estimate_bandwidth(graph, events, tried, options=options)
         expected = compute_loo_likelihood(graph, events, tried, options=options)
         assert found.table["log_likelihood"].to_numpy() == pytest.approx(expected, rel=1e-6)
-        assert found.bandwidth_m == tried[int(np.argmax(expected))]
+        assert found.bandwidth_m == tried[int(found.table["score"].argmax())]
         assert found.time_bandwidth is None
     kernels = [TimeKernel(bandwidth=one, period=30.0) for one in (4.0, 10.0)]
     both = estimate_space_time_bandwidth(graph, events, [90.0], time=time, time_kernels=kernels)
@@ -126,7 +126,10 @@ def test_bandwidths_are_scored_as_the_density_without_each_event(ring):
     expected = np.log(np.maximum(density, np.finfo(float).tiny)).mean(axis=1)
     assert both.table["log_likelihood"].to_numpy() == pytest.approx(expected, rel=1e-6)
     assert both.table["n_alone"].tolist() == (density <= 0).sum(axis=1).tolist()
-    assert both.time_bandwidth == [4.0, 10.0][int(np.argmax(expected))]
+    mixed = (1 - 1 / len(events)) * density + 1 / len(events) / 800 / 30
+    score = np.log(mixed).mean(axis=1)
+    assert both.table["score"].to_numpy() == pytest.approx(score, rel=1e-6)
+    assert both.time_bandwidth == [4.0, 10.0][int(np.argmax(score))]
 
 
 def test_planted_widths_are_found_again():
@@ -137,11 +140,22 @@ def test_planted_widths_are_found_again():
     time = (day[:, None] + rng.uniform(-4, 4, (25, 12))).ravel()
     events = Positions(edge=np.zeros(300, dtype=np.int64), offset=offset)
     found = estimate_space_time_bandwidth(
-        graph, events, [20, 100, 1000], time=time,
-        time_kernels=[TimeKernel(bandwidth=one) for one in (1.0, 10.0, 200.0)],
+        graph, events, [5, 100, 1000], time=time,
+        time_kernels=[TimeKernel(bandwidth=one) for one in (0.5, 10.0, 200.0)],
     )  # fmt: skip
     assert (found.bandwidth_m, found.time_bandwidth) == (100, 10)
     assert not found.is_at_edge
+
+
+def test_one_lone_event_does_not_rule_the_choice():
+    graph = build_edge_graph([0], [1], [20_000.0])
+    rng = np.random.default_rng(4)
+    offset = np.append(np.repeat(np.arange(1, 16) * 1000.0, 10) + rng.uniform(-30, 30, 150), 19_900)
+    events = Positions(edge=np.zeros(151, dtype=np.int64), offset=offset)
+    found = estimate_bandwidth(graph, events, [5, 80, 5000])
+    assert found.table["n_alone"].tolist()[1:] == [1, 0]
+    assert found.table["log_likelihood"].argmax() == 2
+    assert found.bandwidth_m == 80
 
 
 def test_bad_times_and_bandwidths_are_named(ring):

@@ -125,7 +125,7 @@ def test_bandwidths_are_chosen_and_told(street):
     result, found = call_street(street, "--bandwidth-m", "10:1010:250")
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
-    tried = {row["bandwidth_m"]: row["log_likelihood"] for row in summary["likelihoods"]}
+    tried = {row["bandwidth_m"]: row["score"] for row in summary["likelihoods"]}
     assert list(tried) == [10, 260, 510, 760, 1010]
     assert summary["bandwidth_m"] == max(tried, key=tried.get)
     assert found["nkde_per_km"].gt(0).all()
@@ -135,8 +135,8 @@ def test_bandwidths_are_chosen_and_told(street):
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
-    assert len(summary["likelihoods"]) == 10 * 3
-    best = max(summary["likelihoods"], key=lambda row: row["log_likelihood"])
+    assert len(summary["likelihoods"]) == 9 * 3
+    best = max(summary["likelihoods"], key=lambda row: row["score"])
     assert summary["time_bandwidth_days"] == best["time_bandwidth_days"]
 
 
