@@ -157,6 +157,8 @@ def find_hour_clusters(
     *,
     rng: np.random.Generator,
     exposure: ArrayLike | None = None,
+    exposure_words: str = "the exposure",
+    longest: int | None = None,
     n_simulations: int = 999,
 ) -> HourClusters:
     """Find the hours of the day in which crashes gather, with rounded times in mind.
@@ -169,8 +171,8 @@ def find_hour_clusters(
         For the series drawn under the null.
     exposure
         By hour of the day, shape (24,), such as worker-km; None: all hours alike.
-    n_simulations
-        Series drawn.
+    exposure_words, longest, n_simulations
+        As of `models.time_clusters.find_time_clusters`.
 
     Returns
     -------
@@ -193,13 +195,20 @@ def find_hour_clusters(
     at_full, _ = _count_full_hours(minute)
     excess = np.maximum(at_full - (counts - at_full) / 59, 0.0)
     moved = np.floor(excess / 2).astype(np.int64)
-    options = {"cycle": "hour", "exposure": exposure, "n_simulations": n_simulations}
-    reported = find_time_clusters(counts, rng=rng, **options)  # type: ignore[arg-type]
-    unrounded = find_time_clusters(
-        counts - moved + np.roll(moved, -1),
-        rng=rng,
-        **options,  # type: ignore[arg-type]
-    )
+
+    def find(by_hour: FloatArray) -> TimeClusters:
+        return find_time_clusters(
+            by_hour,
+            cycle="hour",
+            rng=rng,
+            exposure=exposure,
+            exposure_words=exposure_words,
+            longest=longest,
+            n_simulations=n_simulations,
+        )
+
+    reported = find(counts.astype(np.float64))
+    unrounded = find((counts - moved + np.roll(moved, -1)).astype(np.float64))
     is_robust = _is_same(reported, unrounded)
     meaning = f"{reported.meaning} {heaping.meaning}"
     if not is_robust:

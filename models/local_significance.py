@@ -13,7 +13,6 @@ from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 
 from core.errors import InputError, OutOfScopeError
 from core.jit import compiled
@@ -250,7 +249,9 @@ def _draw(
     return state, hits[:n_hits]
 
 
-def compute_exact_significance(n_events: ArrayLike, weights: NetworkWeights) -> LocalSignificance:
+def compute_exact_significance(
+    n_events: ArrayLike, weights: NetworkWeights, *, has_self: bool = False
+) -> LocalSignificance:
     """Compute what all permutations together would give, without drawing any.
 
     Parameters
@@ -259,6 +260,10 @@ def compute_exact_significance(n_events: ArrayLike, weights: NetworkWeights) -> 
         Counts per place, shape (n_places,).
     weights
         The same for all neighbours of a place, as binary weights are.
+    has_self
+        Take the place's own count as dealt out too, and in the sum: is there more in the whole
+        window than in as many places from anywhere? Without, the question is the one of
+        `compute_permutation_significance`: is there more around the place, whatever is on it?
 
     Returns
     -------
@@ -285,14 +290,13 @@ def compute_exact_significance(n_events: ArrayLike, weights: NetworkWeights) -> 
     counts = require_counts("n_events", n_events)
     y = require_values(counts, weights)
     _require_equal_weights(weights)
-    n_neighbours = np.diff(weights.raw.indptr).astype(np.int64)
-    around = np.ones_like(weights.raw.data)
-    shape = weights.raw.shape
-    ones = sparse.csr_array((around, weights.raw.indices, weights.raw.indptr), shape=shape)
-    sums = np.rint(ones @ y).astype(np.int64)
+    n_drawn = np.diff(weights.raw.indptr).astype(np.int64) + has_self
+    ones = weights.raw.copy()
+    ones.data = np.ones_like(ones.data)
+    sums = np.rint(ones @ y + has_self * y).astype(np.int64)
     kinds, kind, number = np.unique(y.astype(np.int64), return_inverse=True, return_counts=True)
-    most, cap = int(n_neighbours.max(initial=0)), int(sums.max(initial=0)) + 1
-    work = float(len(kinds)) ** 2 * most**2 / 2 * cap
+    most, cap = int(n_drawn.max(initial=0)), int(sums.max(initial=0)) + 1
+    work = float(len(kinds)) ** (1 if has_self else 2) * most**2 / 2 * cap
     if work > MOST_WORK:
         message = (
             f"exact reference: up to {most} neighbours and sums up to {cap - 1} over {len(kinds)} "
@@ -300,17 +304,19 @@ def compute_exact_significance(n_events: ArrayLike, weights: NetworkWeights) -> 
         )
         raise OutOfScopeError(message)
     p_high, p_low = np.ones(len(y)), np.ones(len(y))
-    for own in range(len(kinds)):
-        places = np.flatnonzero((kind == own) & ~weights.is_island)
+    for own in range(1 if has_self else len(kinds)):
+        places = np.flatnonzero(((kind == own) | has_self) & ~weights.is_island)
         if not len(places):
             continue
-        others = number.astype(np.int64) - (np.arange(len(kinds)) == own)
-        law = _draw_sums(kinds, others, int(n_neighbours[places].max()), cap)
+        left = number.astype(np.int64)
+        if not has_self:
+            left[own] -= 1
+        law = _draw_sums(kinds, left, int(n_drawn[places].max()), cap)
         from_above = np.cumsum(law[:, ::-1], axis=1)[:, ::-1]
-        total = from_above[n_neighbours[places], 0]
-        p_high[places] = from_above[n_neighbours[places], sums[places]] / total
+        total = from_above[n_drawn[places], 0]
+        p_high[places] = from_above[n_drawn[places], sums[places]] / total
         from_below = np.cumsum(law, axis=1)
-        p_low[places] = from_below[n_neighbours[places], sums[places]] / total
+        p_low[places] = from_below[n_drawn[places], sums[places]] / total
     return _summarise(p_high, p_low, weights, n_permutations=0, seed=None)
 
 

@@ -57,7 +57,9 @@ CYCLES: Final = {  # bins, and what a bin is called
     ),
 }  # fmt: skip
 ALPHA: Final = 0.05
+N_SAID: Final = 3  # windows that the sentence names
 BATCH: Final = 256  # series at once
+LONGEST: Final = {"hour": 6, "weekday": 3, "hour_of_week": 24, "month": 4}  # bins of a window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ class TimeClusters:
     kuiper: float
     p_kuiper: float
     n_crashes: int  # with a known time, in bins with exposure
-    n_without_exposure: int  # in bins in which nobody should be on the way
+    n_without_exposure: int  # in bins in which there should be none
     n_simulations: int
     meaning: str  # one plain sentence
 
@@ -97,7 +99,8 @@ def find_time_clusters(
     cycle: str,
     rng: np.random.Generator,
     exposure: ArrayLike | None = None,
-    max_share: float = 0.5,
+    exposure_words: str = "the exposure",
+    longest: int | None = None,
     n_simulations: int = 999,
 ) -> TimeClusters:
     """Find the stretches of a cycle in which crashes gather.
@@ -113,8 +116,10 @@ def find_time_clusters(
     exposure
         Worker-km by hour, days of each kind in the period, ..., from 0, shape (n_bins,); None: all
         bins alike.
-    max_share
-        The longest window [share of the bins].
+    exposure_words
+        What the exposure is called in the sentence ("the worker-km of each hour").
+    longest
+        Bins of the longest window; None: `LONGEST`. A longer one may hide a short peak.
     n_simulations
         Series drawn.
 
@@ -154,17 +159,20 @@ def find_time_clusters(
     if total < FEWEST:
         message = f"time clusters: {total} crash(es) with a known time; {FEWEST} are needed."
         raise NotEnoughDataError(message)
-    if not 0 < max_share < 1 or n_simulations < 1:
-        message = f"max_share {max_share}, {n_simulations} simulations; give a share and a number."
+    most = LONGEST[cycle] if longest is None else longest
+    if not 0 < most < len(counts) or n_simulations < 1:
+        message = (
+            f"longest {most} bins of {len(counts)}, {n_simulations} simulations; give a window "
+            "shorter than the cycle, and one simulation or more."
+        )
         raise InputError(message)
-    longest = max(1, int(max_share * len(counts)))
-    ratio = _scan(counts[None, :], share, longest)[0]
+    ratio = _scan(counts[None, :], share, most)[0]
     kuiper = float(measure_kuiper(counts[None, :], share)[0])
     largest, kuipers = np.empty(n_simulations), np.empty(n_simulations)
     for begin in range(0, n_simulations, BATCH):
         size = min(BATCH, n_simulations - begin)
         drawn = rng.multinomial(total, share, size=size).astype(np.float64)
-        largest[begin : begin + size] = _scan(drawn, share, longest).max(axis=(1, 2))
+        largest[begin : begin + size] = _scan(drawn, share, most).max(axis=(1, 2))
         kuipers[begin : begin + size] = measure_kuiper(drawn, share)
     windows = _choose_windows(counts, share, ratio, largest, cycle)
     return TimeClusters(
@@ -176,7 +184,9 @@ def find_time_clusters(
         n_crashes=total,
         n_without_exposure=n_lost,
         n_simulations=n_simulations,
-        meaning=_describe(windows, cycle, total, n_lost, exposure is not None),
+        meaning=_describe(
+            windows, cycle, total, n_lost, "an even spread" if exposure is None else exposure_words
+        ),
     )
 
 
@@ -265,9 +275,8 @@ def _name_window(cycle: str, first: int, length: int) -> str:
 
 
 def _describe(
-    windows: tuple[TimeWindow, ...], cycle: str, total: int, n_lost: int, has_exposure: bool
+    windows: tuple[TimeWindow, ...], cycle: str, total: int, n_lost: int, against: str
 ) -> str:
-    against = "the traffic of workers at that time" if has_exposure else "an even spread"
     if not windows or windows[0].p_value > ALPHA:
         sentence = (
             f"The data cannot tell one {CYCLES[cycle][0]} from another: {total} crashes lie as "
@@ -275,12 +284,20 @@ def _describe(
         )
     else:
         parts = [
-            f"{one.label} has {one.rate_ratio:.1f} times as many crashes as the rest "
-            f"({one.n_crashes} of {total}; {one.ci_low:.1f} to {one.ci_high:.1f} times, "
+            f"{one.label} has {_say(one.rate_ratio)} times as many crashes as the rest "
+            f"({one.n_crashes} of {total}; {_say(one.ci_low)} to {_say(one.ci_high)} times, "
             f"p = {one.p_value:.2g})"
-            for one in windows
+            for one in windows[:N_SAID]
         ]
-        sentence = f"Against {against}, {'; '.join(parts)}."
+        more = len(windows) - len(parts)
+        others = f", and {more} more" if more else ""
+        sentence = f"Against {against}, {'; '.join(parts)}{others}."
     if n_lost:
-        sentence += f" {n_lost} more happened when no worker is expected on the way."
+        sentence += f" {n_lost} more happened when {against} is 0."
     return sentence
+
+
+def _say(ratio: float) -> str:
+    if np.isinf(ratio):
+        return "any number of"
+    return f"{ratio:.1f}" if ratio >= 2 or ratio == 1 else f"{ratio:.2f}"

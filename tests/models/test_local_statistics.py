@@ -214,6 +214,10 @@ def test_exact_reference_is_all_draws():
         sums = [sum(c) for c in itertools.combinations(np.delete(y, i), k)]
         assert exact.p_high[i] == pytest.approx(np.mean(np.array(sums) >= lag[i]), rel=1e-12)
         assert exact.p_low[i] == pytest.approx(np.mean(np.array(sums) <= lag[i]), rel=1e-12)
+    whole = compute_exact_significance(y, weights, has_self=True)
+    for i in range(7):
+        sums = [sum(c) for c in itertools.combinations(y, int((matrix.toarray()[i] > 0).sum()) + 1)]
+        assert whole.p_high[i] == pytest.approx(np.mean(np.array(sums) >= lag[i] + y[i]), rel=1e-12)
 
 
 @pytest.mark.parametrize("standardised", [False, True])

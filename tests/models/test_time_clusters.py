@@ -58,7 +58,7 @@ def test_exposure_explains_the_evening_away():
 def test_the_scan_is_that_of_every_window():
     counts = np.random.default_rng(4).poisson(3.0, 7).astype(float)
     share = np.arange(1, 8) / 28
-    found = find_time_clusters(counts, cycle="weekday", rng=rng(), exposure=share, max_share=0.5)
+    found = find_time_clusters(counts, cycle="weekday", rng=rng(), exposure=share, longest=3)
     total, best = counts.sum(), 0.0
     for first, length in itertools.product(range(7), range(1, 4)):
         bins = [(first + i) % 7 for i in range(length)]
@@ -94,9 +94,13 @@ def test_a_window_over_midnight_and_one_over_the_new_year():
 def test_crashes_without_exposure_are_counted_apart():
     exposure = np.ones(24)
     exposure[3] = 0
-    found = find_time_clusters(EVENING, cycle="hour", rng=rng(), exposure=exposure)
+    words = "the worker-km of that hour"
+    found = find_time_clusters(
+        EVENING, cycle="hour", rng=rng(), exposure=exposure, exposure_words=words
+    )
+    assert found.meaning.startswith("Against the worker-km of that hour, 18:00-20:00")
     assert (found.n_crashes, found.n_without_exposure) == (60, 2)
-    assert "2 more happened when no worker" in found.meaning
+    assert found.meaning.endswith("2 more happened when the worker-km of that hour is 0.")
 
 
 def test_all_at_once_has_no_upper_bound():
@@ -134,6 +138,8 @@ def test_too_few_or_wrong_input_is_refused():
         find_time_clusters(np.ones(7), cycle="hour", rng=rng())
     with pytest.raises(InputError, match="cycle"):
         find_time_clusters(np.ones(7), cycle="moon", rng=rng())
+    with pytest.raises(InputError, match="shorter than the cycle"):
+        find_time_clusters(EVENING, cycle="hour", rng=rng(), longest=24)
     with pytest.raises(InputError, match="exposure"):
         find_time_clusters(EVENING, cycle="hour", rng=rng(), exposure=-EVENING)
     with pytest.raises(NotEnoughDataError, match="two bins"):
@@ -209,7 +215,9 @@ def test_a_window_that_hangs_on_rounding_is_said_to():
 
 
 def test_counting_by_cycles():
-    when = pd.Series(pd.to_datetime(["2024-01-01 18:30", "2024-01-07 00:00", None, "2024-12-31 00:00"]))
+    when = pd.Series(
+        pd.to_datetime(["2024-01-01 18:30", "2024-01-07 00:00", None, "2024-12-31 00:00"])
+    )
     has_time = [True, False, False, False]
     hours, missing = count_by_cycle(when, cycle="hour", has_time=has_time)
     assert (hours[18], hours.sum(), missing) == (1, 1, 3)
