@@ -18,7 +18,7 @@ from pipeline.workspace import Workspace
 
 __all__ = ["Account", "Job", "Period"]
 
-N_STEPS = 12
+N_STEPS = 13
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ class Measure:
     key: str
     column: str
     title: str
+    short: str
     sentence: str
     unit: str
     low: str | None = None
@@ -40,11 +41,14 @@ class Measure:
     is_compared: bool = True  # takes part in the table of agreement
 
 
-def _with_interval(key: str, column: str, *, title: str, sentence: str, unit: str) -> Measure:
+def _with_interval(
+    key: str, column: str, *, title: str, short: str, sentence: str, unit: str
+) -> Measure:
     return Measure(
         key=key,
         column=column,
         title=title,
+        short=short,
         sentence=sentence,
         unit=unit,
         low=f"{column}_low",
@@ -57,6 +61,7 @@ MEASURES: tuple[Measure, ...] = (
         "excess_expected",
         "excess_expected",
         title="Excess, luck taken out (Empirical Bayes)",
+        short="Excess, no luck",
         sentence="Crashes a year above what is usual for such a place, in the long run: the count "
         "is weighed against similar places, so that one bad year does not make a black spot.",
         unit="crashes a year",
@@ -65,6 +70,7 @@ MEASURES: tuple[Measure, ...] = (
         "frequency",
         "crashes_per_year",
         title="Crashes",
+        short="Crashes",
         sentence="Crashes reported a year. Busy and long places come first, and lucky or unlucky "
         "years show.",
         unit="crashes a year",
@@ -73,6 +79,7 @@ MEASURES: tuple[Measure, ...] = (
         "ksi",
         "ksi_per_year",
         title="Deaths and serious injuries",
+        short="Fatal, serious",
         sentence="Crashes a year that killed or seriously injured somebody. They are few, so that "
         "most of the order is chance.",
         unit="crashes a year",
@@ -81,6 +88,7 @@ MEASURES: tuple[Measure, ...] = (
         "epdo",
         "epdo_per_year",
         title="Weighted by severity (EPDO)",
+        short="EPDO",
         sentence="Crashes weighted by how bad they were, as if all were damage only. A single "
         "death decides the rank of most places.",
         unit="damage-only crashes a year",
@@ -89,6 +97,7 @@ MEASURES: tuple[Measure, ...] = (
         "rate",
         "crash_rate",
         title="Crashes for each worker-km",
+        short="Worker rate",
         sentence="Crashes for each million kilometres that workers commute there (passings at an "
         "intersection). Only where commutes are known; it is not a rate of all traffic.",
         unit="crashes per million",
@@ -97,6 +106,7 @@ MEASURES: tuple[Measure, ...] = (
         key="critical_rate",
         column="rate_over_critical",
         title="Rate above the critical rate",
+        short="Critical rate",
         sentence="By how much the rate is above what similar places reach by chance one time in "
         "twenty. Above 0 the place stands out.",
         unit="crashes per million",
@@ -106,6 +116,7 @@ MEASURES: tuple[Measure, ...] = (
         key="excess_predicted",
         column="excess_predicted",
         title="Excess as counted",
+        short="Excess, counted",
         sentence="Crashes a year above what is usual for such a place, luck and all. Beside it, "
         "how likely chance brings as many.",
         unit="crashes a year",
@@ -115,6 +126,7 @@ MEASURES: tuple[Measure, ...] = (
         key="epdo_expected",
         column="epdo_expected",
         title="Weighted by severity, luck taken out",
+        short="EPDO, no luck",
         sentence="Long-run crashes a year weighted by severity; what a death weighs is spread over "
         "all injuries, so that one death does not decide.",
         unit="damage-only crashes a year",
@@ -123,6 +135,7 @@ MEASURES: tuple[Measure, ...] = (
         "ksi_excess",
         "ksi_excess",
         title="Excess of deaths and serious injuries, luck taken out",
+        short="Fatal excess",
         sentence="Crashes a year with deaths or serious injuries above what is usual for such a "
         "place, in the long run.",
         unit="crashes a year",
@@ -131,6 +144,7 @@ MEASURES: tuple[Measure, ...] = (
         key="loss",
         column="loss_level",
         title="Level of service of safety",
+        short="Safety level",
         sentence="1: far fewer crashes than similar places; 2: fewer; 3: more; 4: far more. From "
         "the count; the level with luck taken out stands beside it.",
         unit="level 1 to 4",
@@ -142,6 +156,7 @@ MEASURES: tuple[Measure, ...] = (
             key=f"share_{name}",
             column=f"p_above_{name}",
             title=f"Greater share of crashes with {words}",
+            short=f"Share: {name}",
             sentence=f"How sure it is that crashes with {words} are a greater part here than "
             "elsewhere; beside it by how much. A high share is not a high number.",
             unit="probability",

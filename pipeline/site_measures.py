@@ -27,7 +27,7 @@ from models.spf_checks import compute_cure, estimate_calibration
 from pipeline.account import Job, Period
 from pipeline.frame import Frame
 from pipeline.measure_columns import Yardsticks, add_measures, search_peaks
-from pipeline.measure_list import COMPARED
+from pipeline.measure_list import COMPARED, find_measure
 from pipeline.site_tables import (
     Predictions,
     Roads,
@@ -44,6 +44,7 @@ __all__ = [
     "SCREENING_TABLES",
     "SiteMeasures",
     "load_screening_summary",
+    "load_worst",
     "measure_sites",
     "write_site_measures",
 ]
@@ -171,7 +172,7 @@ def compute_measures(
         "n_worst": {name: int(t.attrs["n_worst"]) for name, t in measured.items()},
         "shares": {name: t.attrs["shares"] for name, t in measured.items()},
         "functions": {
-            **{kind.name: describe_functions(kind) for kind in kinds[:2]},
+            **{kind.name: {"of": kind.name, **describe_functions(kind)} for kind in kinds[:2]},
             "road": describe_roads_function(table, road_counts, predictions),
         },
         "agreement": {kind.name: compare(measured[kind.name], yardsticks.seed) for kind in kinds},
@@ -205,13 +206,14 @@ def describe_roads_function(
     mean, k = predictions.mean["all"], predictions.k["all"]
     n = counts["n_crashes"].to_numpy()
     types = fit.to_frame()
-    calibrations = []
+    own_numbers: list[dict[str, Any]] = []
     for name in types["facility"]:
         here = table["facility"].eq(name).to_numpy()
-        calibrations.append(describe_calibration(n[here], mean[here], k[here]))
+        own: dict[str, Any] = {"own_sites": int(here.sum()), "own_crashes": int(n[here].sum())}
+        own["calibration"] = describe_calibration(n[here], mean[here], k[here])
+        own_numbers.append(own)
     result["types"] = [
-        {**row, "calibration": calibration}
-        for row, calibration in zip(types.to_dict("records"), calibrations, strict=True)
+        {**row, **own} for row, own in zip(types.to_dict("records"), own_numbers, strict=True)
     ]
     result["terms"] = list(fit.terms.names)
     result["k_form"] = fit.terms.k_form
@@ -333,3 +335,38 @@ def load_screening_summary(run_path: Path) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         message = f"{path}: cannot be read: {error}; run the area again."
         raise MissingDataError(message) from error
+
+
+def load_worst(
+    run_path: Path, kind: str, key: str, *, n_worst: int, is_one_a_road: bool = False
+) -> pd.DataFrame:
+    """Return the worst sites of a kind by a measure; only their rows are kept in memory.
+
+    Equal ranks are told apart by the excess with Empirical Bayes. Of windows, those with the
+    most excess of their road can be asked for alone.
+
+    Raises
+    ------
+    MissingDataError
+        If the run has no such table, or it cannot be read.
+    """
+    measure = find_measure(key)
+    is_window = kind == "window"
+    path = run_path / ("corridor_windows.parquet" if is_window else "screening.parquet")
+    columns = ["site_id", "label", "lon", "lat", "n_crashes", "n_ksi_crashes", "n_expected"]
+    columns += ["excess_expected", "p_worst", "rank_low", "rank_high", measure.column]
+    columns += [name for name in (measure.low, measure.high, measure.beside) if name]
+    columns += [f"rank_{one.key}" for one in COMPARED] + [f"rank_{key}"]
+    columns += ["is_worst"] if is_window else ["site_type"]
+    wanted: list[tuple[str, str, object]] = [(f"rank_{measure.key}", "<=", n_worst)]
+    if not is_window:
+        wanted.append(("site_type", "==", kind))
+    elif is_one_a_road:
+        wanted = [("is_worst", "==", True), (measure.column, ">", -np.inf)]
+    try:
+        table = pd.read_parquet(path, columns=list(dict.fromkeys(columns)), filters=wanted)
+    except (OSError, ValueError, KeyError) as error:
+        message = f"{path.name}: cannot be read: {error}; run the area again."
+        raise MissingDataError(message) from error
+    order = [f"rank_{measure.key}", "rank_excess_expected", "site_id"]
+    return table.sort_values(order, ignore_index=True).head(n_worst)

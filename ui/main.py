@@ -14,6 +14,7 @@ from ui.hotspot import hotspot_page
 from ui.hotspots import hotspots_page
 from ui.interventions import interventions_page
 from ui.layout import apply_look
+from ui.measures import measures_page
 from ui.overview import overview_page
 from ui.quality import quality_page
 
@@ -27,6 +28,7 @@ def main() -> None:
     pages = {
         "overview": st.Page(overview_page, title="Overview", default=True),
         "hotspots": st.Page(hotspots_page, title="Hotspots", url_path="hotspots"),
+        "measures": st.Page(measures_page, title="Measures", url_path="measures"),
         "factories": st.Page(factories_page, title="Factories", url_path="factories"),
         "commute": st.Page(commute_page, title="Commutes", url_path="commute"),
         "interventions": st.Page(
