@@ -42,11 +42,12 @@ class SignificanceOptions:
     n_maps
         Whole maps, for the family-wise p and the false discoveries.
     n_simulations
-        Maps for the pointwise p, `n_maps` or more: those beyond are of the lixels that are not
-        yet decided alone. None: `n_maps`.
+        Maps for the pointwise p, `n_maps` or more: those beyond the whole maps are made for
+        the lixels alone that are not decided yet. None: `n_maps`.
     early_stopping
-        A lixel is decided when the simulated value has reached the observed one this many times;
-        when all are, and so is the map as a whole, simulation ends. None: never.
+        A lixel is decided when simulated values have reached the observed one this many times.
+        No more whole maps are made once this many had a lixel as unlikely as the most unlikely
+        observed one: then nothing stands out. None: never.
     n_workers
         Threads; None: one a processor. The result does not depend on it.
     """
@@ -93,8 +94,8 @@ class SignificanceResult:
     n_maps
         Whole maps, of which `q_value` and `p_family` are.
     tail_share
-        How many simulated tails are 0.001 (or `tail_level`) or less, over how many ought to be:
-        1 where `p_tail` is right on average.
+        How many simulated tails are `tail_level` or less, over how many ought to be: about 1
+        where `p_tail` is right on average, less where counts are small and so in jumps.
     tail_level
         The level of `tail_share`.
     seed
@@ -277,7 +278,7 @@ class _Trial:
         return (self.observed > 0) & (self.n_reached < self._enough)
 
     def simulate_maps(self, smoothing: sparse.csr_array) -> None:
-        """Make whole maps, until all is decided or there are enough."""
+        """Make whole maps, until there are enough or the map as a whole is decided."""
         compared = np.where(self.observed > 0, self.observed, np.inf)
         maker = MapMaker.from_smoothing(
             smoothing, compared, null=self.null, n_crashes=self.n_crashes, seed=self.seed
@@ -291,9 +292,8 @@ class _Trial:
             self._take_reached(batch, np.arange(len(self.observed)))
             self.n_maps += batch.n_maps
             self.progress(self.n_maps, total, "simulating maps of chance")
-            is_common = not len(self.steps) or self.smallest[0] >= self._enough
-            if is_common and self.n_maps >= near_maps and not self._is_open.any():
-                break
+            if not len(self.steps) or self.smallest[0] >= self._enough:
+                break  # every map of chance has as unlikely a place
         self.n_near_maps = min(near_maps, self.n_maps)
 
     def _find_limits(self) -> tuple[FloatArray, FloatArray]:
@@ -334,9 +334,9 @@ class _Trial:
 
     def simulate_undecided(self, smoothing: sparse.csr_array) -> None:
         """Go on with the places that are not decided, alone."""
-        begin, total = self.options.n_maps, self.options.n_simulations or 0
+        begin, total = self.n_maps, self.options.n_simulations or self.options.n_maps
         size = BATCH * 16
-        while begin < total and self.n_maps == self.options.n_maps and self._is_open.any():
+        while begin < total and self._is_open.any():
             places = np.flatnonzero(self._is_open)
             maker = MapMaker.from_smoothing(
                 sparse.csr_array(smoothing[places]), self.observed[places], null=self.null,

@@ -22,7 +22,7 @@ __all__ = ["SmoothedNull", "describe_smoothed"]
 BLOCK_ENTRIES = 20_000_000  # of the smoothing matrix at once
 HARDLY_K = 1e-7  # from here down a negative binomial is taken for Poisson
 MEAN_STEP, K_STEP = 0.01, 0.05  # relative steps of the table of limits
-N_HALVINGS = 30
+N_DOUBLINGS, N_HALVINGS = 40, 12
 N_SHRINKS, SHRINK = 60, 0.95
 
 
@@ -165,7 +165,7 @@ def _get_count_tail(count: FloatArray, mean: FloatArray, k: FloatArray) -> Float
 def _find_count(mean: FloatArray, k: FloatArray, level: float) -> FloatArray:
     """Return by halving the count whose tail is a level, or a little less."""
     low, high = np.zeros(len(mean)), mean + 1.0
-    for _ in range(N_HALVINGS):
+    for _ in range(N_DOUBLINGS):
         too_low = _get_count_tail(high, mean, k) > level
         if not too_low.any():
             break

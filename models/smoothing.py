@@ -18,22 +18,20 @@ from scipy import sparse
 from core.errors import InputError
 from core.progress import Progress, no_progress
 from core.units import M_PER_KM
-from models.arrays import BoolArray, FloatArray, IntArray
+from models.arrays import FloatArray, IntArray
 from models.edge_graph import EdgeGraph, Positions, require_on_graph
 from models.network_kernels import get_kernel_code
 from models.nkde import NO_LIMIT, NkdeOptions
-from models.nkde_lots import FEWEST_STEPS, Nearby
-from models.nkde_paths import grow_regions
-from models.nkde_steps import Seeds, spread_in_steps
+from models.nkde_lots import FEWEST_STEPS
+from models.nkde_steps import measure_ways
 from models.nkde_walks import CONTINUOUS, DISCONTINUOUS, Arms, Rule, Samples
 from models.smoothing_columns import list_path_columns, list_walk_columns
+from models.smoothing_steps import Steps, fill_table
 
 __all__ = ["build_kernel_matrix"]
 
-MAX_WALKS: Final = 20_000  # from an end of an edge; more are taken in steps, which is quicker
+MAX_WALKS: Final = 2_000  # from an end of an edge; more are taken in steps, which is quicker
 EVENTS_AT_ONCE: Final = 4_096
-LOT_NODES, LOT_EVENTS = 40, 48  # that are spread in steps together
-LOTS_AT_ONCE: Final = 16
 
 
 class Columns(NamedTuple):
@@ -96,13 +94,8 @@ def build_kernel_matrix(
         raise InputError(message)
     work = _Work.prepare(graph, at, float(bandwidth_m), options or NkdeOptions())
     n_places = len(at)
-    is_left = np.zeros(n_places, dtype=np.bool_)
-    jobs = work.list_columns(is_left)
+    jobs = work.list_jobs()
     matrix = _join_columns(_share(jobs, work.n_workers, n_places, progress), n_places)
-    if is_left.any():
-        lots = work.list_lots(np.flatnonzero(is_left))
-        steps = _share(lots, work.n_workers, int(is_left.sum()), progress)
-        matrix = matrix + _join_columns(steps, n_places)
     matrix.data *= M_PER_KM
     if (work.order != np.arange(n_places)).any():
         back = np.argsort(work.order)
@@ -155,101 +148,27 @@ class _Work:
             max_walks=NO_LIMIT if depth else MAX_WALKS,
         )
 
-    def list_columns(self, is_left: BoolArray) -> list[Job]:
-        """Return jobs, each of the columns on some edges."""
+    def list_jobs(self) -> list[Job]:
+        """Return jobs, each of the columns of the places on some edges."""
         first, n_edges = self.samples.first, self.graph.n_edges
         marks = np.arange(0, len(self.edge) + 1, EVENTS_AT_ONCE)
         cuts = np.unique(np.append(np.searchsorted(first, marks), n_edges)).tolist()
         kernel, rule = get_kernel_code(self.options.kernel), self.rule
+        step = min(self.options.resolution_m, self.bandwidth / FEWEST_STEPS)
+        way = measure_ways(self.graph.length, step)
+        steps = Steps(step, way, fill_table(kernel, self.bandwidth, step))
 
         def list_some(begin: int, stop: int) -> Columns:
             near = self.arms, self.bandwidth, self.samples, kernel
             if self.options.method == "simple":
                 found = list_path_columns(begin, stop, *near)
             else:
-                found = list_walk_columns(begin, stop, *near, rule, is_left)
+                found = list_walk_columns(begin, stop, *near, rule, steps)
             row, value, start = found
             places = np.arange(first[begin], first[stop])
             return Columns(places, row.astype(np.int32), value, start)
 
         return [partial(list_some, *ends) for ends in pairwise(cuts)]
-
-    def list_lots(self, left: IntArray) -> list[Job]:
-        """Return jobs, each of some lots of places near one another that are taken in steps."""
-        region = grow_regions(self.arms, LOT_NODES)[self.arms.node[self.edge[left], 0]]
-        sorted_left = left[np.argsort(region, kind="stable")]
-        cuts = np.flatnonzero(np.diff(np.sort(region))) + 1
-        lots = [
-            lot[begin : begin + LOT_EVENTS]
-            for lot in np.split(sorted_left, cuts)
-            for begin in range(0, len(lot), LOT_EVENTS)
-        ]
-        spread = partial(_spread_lots, self)
-        return [
-            partial(spread, lots[begin : begin + LOTS_AT_ONCE])
-            for begin in range(0, len(lots), LOTS_AT_ONCE)
-        ]
-
-    def spread(self, lot: IntArray, near: Nearby, first: IntArray) -> Columns:
-        """Let mass go in steps from some places.
-
-        `first` is room for where the samples of each edge begin among those near, shape
-        (n_edges + 1,).
-        """
-        arms, edge, offset = self.arms, self.edge[lot], self.samples.offset[lot]
-        is_end = offset == arms.length[edge]
-        on_node = (offset == 0) | is_end
-        column = np.eye(len(lot))
-        gone = np.column_stack([offset, arms.length[edge] - offset])
-        inside = ~on_node
-        seeds = Seeds(
-            np.concatenate([2 * edge[inside], 2 * edge[inside] + 1]),
-            gone[inside].T.ravel(),
-            np.concatenate([column[inside], column[inside]]),
-            arms.node[edge[on_node], is_end[on_node].astype(np.int64)],
-            column[on_node],
-        )
-        sources = np.concatenate([arms.node[seeds.arm // 2, seeds.arm % 2], seeds.node])
-        ways = np.concatenate([seeds.distance, np.zeros(len(seeds.node))])
-        is_far = seeds.distance >= self.bandwidth
-        nodes, own, place_of = near.find(sources, ways, self.bandwidth)
-        kept = Seeds(
-            seeds.arm[~is_far], seeds.distance[~is_far], seeds.factor[~is_far], seeds.node,
-            seeds.node_factor,
-        )  # fmt: skip
-        edges = np.unique(own // 2)
-        begin, n_here = self.samples.first[edges], np.diff(self.samples.first)[edges]
-        stop = np.cumsum(n_here)
-        first[edges], first[edges + 1] = stop - n_here, stop
-        places = np.repeat(begin - stop + n_here, n_here) + np.arange(n_here.sum())
-        samples = Samples(first, self.samples.offset[places], self.samples.owner[places])
-        out = np.zeros((len(places), len(lot)))
-        step = min(self.options.resolution_m, self.bandwidth / FEWEST_STEPS)
-        spread_in_steps(
-            arms, self.rule, nodes, place_of, near.measure_ways(step), kept, self.bandwidth, step,
-            samples, get_kernel_code(self.options.kernel), -1, out,
-        )  # fmt: skip
-        near.forget(own)
-        filled = sparse.csc_array(out)
-        return Columns(
-            lot,
-            places[filled.indices].astype(np.int32),
-            filled.data,
-            filled.indptr.astype(np.int64),
-        )
-
-
-def _spread_lots(work: _Work, lots: Sequence[IntArray]) -> Columns:
-    near, first = Nearby(work.arms), np.empty(work.graph.n_edges + 1, dtype=np.int64)
-    parts = [work.spread(lot, near, first) for lot in lots]
-    ends = np.cumsum([0, *(part.first[-1] for part in parts)])
-    starts = [part.first[:-1] + end for part, end in zip(parts, ends[:-1], strict=True)]
-    return Columns(
-        np.concatenate([part.place for part in parts]),
-        np.concatenate([part.row for part in parts]),
-        np.concatenate([part.value for part in parts]),
-        np.concatenate([*starts, ends[-1:]]),
-    )
 
 
 def _share(

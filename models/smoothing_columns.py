@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from core.jit import compiled
-from models.arrays import BoolArray, FloatArray, IntArray
+from models.arrays import FloatArray, IntArray
 from models.network_kernels import evaluate_kernel
 from models.nkde_paths import find_near
 from models.nkde_walks import Arms, Rule, Samples, list_walks
+from models.smoothing_steps import Room, Steps, leave_in_steps, pass_steps
 
 __all__ = ["list_path_columns", "list_walk_columns"]
+
+Walks = tuple[IntArray, FloatArray, FloatArray]  # arm, distance, share of each
+InSteps = tuple[IntArray, FloatArray]  # arms, and what leaves through each after each step
+Ways = tuple[Walks, InSteps]
 
 
 @compiled
@@ -25,7 +30,7 @@ def make_room(row: IntArray, value: FloatArray, needed: int) -> tuple[IntArray, 
 @compiled
 def pass_walks(
     arms: Arms,
-    walks: tuple[IntArray, FloatArray, FloatArray],
+    walks: Walks,
     gone: float,
     bandwidth: float,
     samples: Samples,
@@ -57,6 +62,24 @@ def pass_walks(
 
 
 @compiled
+def follow(
+    arms: Arms,
+    rule: Rule,
+    start: int,
+    at_node: bool,
+    limit: float,
+    steps: Steps,
+    room: Room,
+) -> Ways:
+    """Follow mass from the end of an edge, or from a node: walk by walk, or else in steps."""
+    walks = list_walks(arms, rule, start, at_node, limit)
+    if len(walks[0]) <= rule.max_walks:
+        return walks, (np.empty(0, dtype=np.int64), np.empty((0, 0)))
+    nothing = np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
+    return nothing, leave_in_steps(arms, rule, start, at_node, limit, steps, room)
+
+
+@compiled
 def list_walk_columns(
     begin_edge: int,
     stop_edge: int,
@@ -65,15 +88,9 @@ def list_walk_columns(
     samples: Samples,
     kernel: int,
     rule: Rule,
-    is_left: BoolArray,
+    steps: Steps,
 ) -> tuple[IntArray, FloatArray, IntArray]:
     """List the columns of all places on some edges, for the forms that follow walks.
-
-    Parameters
-    ----------
-    is_left
-        Made true for places with too many walks, of which only what goes straight along their
-        own edge is listed, shape (n_places,).
 
     Returns
     -------
@@ -86,51 +103,50 @@ def list_walk_columns(
     value = np.empty(len(row))
     total = np.zeros(len(samples.offset))
     touched = np.empty(len(samples.offset), dtype=np.int64)
+    n_nodes = len(arms.first_arm) - 1
+    room = Room(
+        np.full(n_nodes, np.inf), np.empty(n_nodes, dtype=np.int64), np.full(len(arms.arm), -1)
+    )
     n = 0
-    nothing = np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
     for edge in range(begin_edge, stop_edge):
         on_edge, off_edge = samples.first[edge], samples.first[edge + 1]
         length = arms.length[edge]
-        way_a, way_b = nothing, nothing
-        least = np.full(2, np.inf)
-        for i in range(on_edge, off_edge):
-            if 0.0 < samples.offset[i] < length:
-                least[0] = min(least[0], samples.offset[i])
-                least[1] = min(least[1], length - samples.offset[i])
-        if least[0] < bandwidth:
-            way_a = list_walks(arms, rule, 2 * edge, False, bandwidth - least[0])
-        if least[1] < bandwidth:
-            way_b = list_walks(arms, rule, 2 * edge + 1, False, bandwidth - least[1])
         for i in range(on_edge, off_edge):
             offset = samples.offset[i]
+            is_inside = 0.0 < offset < length
             n_touched = 0
-            if 0.0 < offset < length:
+            if is_inside:
                 for at in range(on_edge, off_edge):
                     distance = abs(samples.offset[at] - offset)
                     if distance < bandwidth:
                         total[at] = evaluate_kernel(kernel, distance, bandwidth)
                         touched[n_touched] = at
                         n_touched += 1
-                is_left[i] = max(len(way_a[0]), len(way_b[0])) > rule.max_walks
-                if not is_left[i]:
-                    n_touched = pass_walks(
-                        arms, way_a, offset, bandwidth, samples, kernel, total, touched, n_touched
-                    )
-                    n_touched = pass_walks(
-                        arms, way_b, length - offset, bandwidth, samples, kernel, total, touched,
-                        n_touched,
-                    )  # fmt: skip
-            else:
-                node = arms.node[edge, 0 if offset == 0.0 else 1]
-                walks = list_walks(arms, rule, node, True, bandwidth)
-                is_left[i] = len(walks[0]) > rule.max_walks
-                if not is_left[i]:
-                    n_touched = pass_walks(
-                        arms, walks, 0.0, bandwidth, samples, kernel, total, touched, 0
-                    )
+            if i == on_edge:  # ways from both ends, long enough for all places on the edge
+                limit = bandwidth - offset
+                way_a = follow(arms, rule, 2 * edge, False, limit, steps, room)
+                limit = bandwidth - length + samples.offset[off_edge - 1]
+                way_b = follow(arms, rule, 2 * edge + 1, False, limit, steps, room)
+            for end in range(2):
+                if is_inside:
+                    gone = offset if end == 0 else length - offset
+                    way = way_a if end == 0 else way_b
+                elif end == 0:
+                    gone = 0.0
+                    node = arms.node[edge, 0 if offset == 0.0 else 1]
+                    way = follow(arms, rule, node, True, bandwidth, steps, room)
+                else:
+                    continue
+                if gone >= bandwidth:
+                    continue
+                n_touched = pass_walks(
+                    arms, way[0], gone, bandwidth, samples, kernel, total, touched, n_touched
+                )
+                n_touched = pass_steps(
+                    arms, way[1], gone, bandwidth, samples, steps, total, touched, n_touched
+                )
             row, value = make_room(row, value, n + n_touched)
-            own = np.sort(touched[:n_touched])
-            for at in own:
+            for at in np.sort(touched[:n_touched]):
                 row[n], value[n] = at, total[at]
                 total[at] = 0.0
                 n += 1
