@@ -25,7 +25,7 @@ CONTROLS: Final = ("pointwise", "fdr", "family")
 SMALLEST_P: Final = 1e-300
 FEWEST_MAPS: Final = 199
 MOST_WORK: Final = 3e8  # over all maps of one test
-WORK_OF_A_LIXEL: Final = 30  # in the work of one crash that reaches one lixel
+WORK_OF_A_LIXEL: Final = 60  # in the work of one crash that reaches one lixel
 LEAST_K: Final = 0.05  # of rates drawn to their mean, where lixels hardly differ
 
 

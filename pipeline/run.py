@@ -99,7 +99,7 @@ def run_area(
         placed = place(job, frame, crashes, period, found.digest)
         commutes = prepare_commutes(job, frame, records, period)
         risk = assess_commutes(job, commutes, placed, records.casualties, frame.segments, period)
-        results = score(job, frame, placed, commutes.sites, period)
+        results = score(job, frame, placed, commutes, period)
         results = replace(results, sites=add_to_sites(results.sites, commutes))
         return keep_run(job, frame, placed, risk, results, period, found.digest)
 

@@ -38,6 +38,7 @@ RUN_TABLES = (
     "sites",
     "lixels",
     "hotspots",
+    "hotspot_variants",
     "factories",
     "commute_flows",
     "commute_routes",

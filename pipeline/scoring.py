@@ -12,12 +12,15 @@ import pandas as pd
 from core.errors import NotEnoughDataError
 from models.screening import OverdispersionEstimate
 from pipeline.account import Job, Period
+from pipeline.commutes import Commutes
 from pipeline.frame import Frame
+from pipeline.hotspot_area import describe_area
 from pipeline.hotspot_certainty import estimate_certainty, find_crash_places
 from pipeline.hotspot_matrices import Matrices, prepare_matrices
 from pipeline.hotspot_methods import METHODS, LixelTest, Smoothing, run_method
 from pipeline.hotspot_nulls import Nulls, RoadFacts, build_nulls
 from pipeline.hotspot_summary import describe_search
+from pipeline.hotspot_times import describe_times
 from pipeline.hotspot_variants import Variant, count_agreement, find_variants, tabulate_variants
 from pipeline.hotspots import describe_hotspots, keep_identities
 from pipeline.runs import find_published_run, list_runs, load_manifest, load_table
@@ -54,7 +57,7 @@ def score(
     job: Job,
     frame: Frame,
     placed: gpd.GeoDataFrame,
-    commuted: pd.DataFrame,
+    commutes: Commutes,
     period: Period,
 ) -> Results:
     """Count, search, and describe the hotspots.
@@ -65,8 +68,8 @@ def score(
         Of the run.
     placed
         Crashes with their sites.
-    commuted
-        Sites that workers pass, with `workers_per_day` and `exposure_per_year`.
+    commutes
+        Who passes where, and where the gates are.
     """
     settings = job.settings
     on_road = gpd.GeoDataFrame(placed[placed["lixel_id"].notna()])
@@ -79,7 +82,7 @@ def score(
             years=period.years,
             epdo_weights=settings.epdo_weights,
         )
-        search = search_all(job, frame, on_road, commuted, matrices)
+        search = search_all(job, frame, on_road, commutes.sites, matrices)
         scan = scan_lixels(
             frame.lixels,
             search.published,
@@ -107,6 +110,11 @@ def score(
         counts.update(rows_in=len(on_road), rows_out=len(hotspots))
     with job.account.step("certainty of hotspots") as counts:
         hotspots = add_certainty(job, frame, hotspots, scan, search, matrices, on_road)
+        number = on_road["lixel_id"].astype("int64").map(pd.Series(scan.labels))
+        times = describe_times(
+            hotspots, on_road, number.where(number >= 0), period, seed=settings.seed
+        )
+        hotspots = gpd.GeoDataFrame(hotspots.join(times))
         variants = find_variants(
             search.tests, search.roads, get_published(lixels), level=settings.hotspot_fdr
         )
@@ -116,6 +124,7 @@ def score(
             search.roads, years=period.years,
         )  # fmt: skip
         summary = describe_search(search.nulls, search.tests, table, matrices, settings)
+        summary["area"] = ask_area(job, frame, on_road, commutes, search)
         counts.update(rows_in=len(hotspots), rows_out=len(table))
     return Results(
         sites=sites,
@@ -243,6 +252,24 @@ def add_agreement(
     }
     agreement = count_agreement(variants, published, hotspots["hotspot_id"])
     return gpd.GeoDataFrame(hotspots.assign(**published).join(agreement))
+
+
+def ask_area(
+    job: Job, frame: Frame, on_road: gpd.GeoDataFrame, commutes: Commutes, search: Search
+) -> dict[str, Any]:
+    """Return what can be said of the area as a whole."""
+    factories = commutes.factories
+    points = gpd.points_from_xy(factories["lon"], factories["lat"], crs=4326)
+    gates = gpd.GeoSeries(points).to_crs(frame.segments.crs)
+    return describe_area(
+        frame,
+        pd.DataFrame(gpd.read_parquet(frame.segments_file).drop(columns="geometry")),
+        on_road,
+        gates[~gates.is_empty],
+        search.roads.n_crashes,
+        search.published.null,
+        seed=job.settings.seed,
+    )
 
 
 def find_previous_hotspots(workspace: Workspace, key: str) -> tuple[gpd.GeoDataFrame | None, int]:

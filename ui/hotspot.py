@@ -12,13 +12,19 @@ import streamlit as st
 
 from reports.charts import render_counts, render_hour_of_week
 from reports.maps import render_hotspot_map, render_page_html, render_standalone_html
+from ui.hotspot_words import (
+    describe_agreement,
+    describe_certainty,
+    describe_long_run,
+    describe_rank,
+    describe_stability,
+)
 from ui.layout import escape_markdown, page_of_run, show_cards, show_heading
 from ui.routes import choose_classes
 from ui.state import Shown, load_crashes, load_run_table
 from ui.words import (
     ROAD_USER_WORDS,
     SEVERITY_WORDS,
-    describe_certainty,
     describe_period,
     format_number,
     hide_small,
@@ -52,10 +58,7 @@ def hotspot_page(shown: Shown) -> None:
     )
     _show_khmer(shown, hotspot)
     st.write(describe_certainty(hotspot, period))
-    st.caption(
-        "The interval counts chance at a place as if it had been named beforehand. This one was "
-        "picked because it came out high, so the true ratio is likely lower."
-    )
+    _show_certainty(hotspot, len(hotspots))
     _show_figures(hotspot)
     crashes = load_crashes(shown)
     own = crashes[crashes["hotspot_id"] == wanted]
@@ -67,6 +70,28 @@ def hotspot_page(shown: Shown) -> None:
         _show_road_users(hotspot)
     _show_hours(hotspot, period)
     _show_crashes(own)
+
+
+def _show_certainty(hotspot: dict[str, Any], n_hotspots: int) -> None:
+    """Say what the figures do not: luck, rank, other methods, other choices, change."""
+    long_run = describe_long_run(hotspot)
+    if not long_run:  # of a run made before this was computed
+        st.caption(
+            "The interval counts chance at a place as if it had been named beforehand. This one "
+            "was picked because it came out high, so the true ratio is likely lower."
+        )
+        return
+    sentences = {
+        "Luck": long_run,
+        "Rank": describe_rank(hotspot, n_hotspots),
+        "Other methods": describe_agreement(hotspot),
+        "Other choices": describe_stability(hotspot),
+        "From year to year": str(hotspot.get("change_meaning") or ""),
+        "Hours": str(hotspot.get("busy_hours_meaning") or ""),
+    }
+    st.subheader("How sure")
+    lines = [f"- **{name}.** {escape_markdown(text)}" for name, text in sentences.items() if text]
+    st.markdown("\n".join(lines))
 
 
 def _show_khmer(shown: Shown, hotspot: dict[str, Any]) -> None:

@@ -14,10 +14,13 @@ from core.vocabulary import RoadUser
 from pipeline.tiles import open_run_tiles
 from ui.explorer_map import HOTSPOT_LAYER, MapView, build_deck, find_view, pick_places
 from ui.filters import CrashFilter, count_by, filter_crashes
+from ui.hotspot_area import show_area
+from ui.hotspot_choice import ShownHotspots, choose_hotspots
+from ui.hotspot_words import describe_certainty
 from ui.layout import escape_markdown, is_phone, page_of_run, show_heading, show_legend
 from ui.routes import choose_classes
 from ui.state import Shown, load_crashes, load_run_table
-from ui.words import ROAD_USER_WORDS, SEVERITY_WORDS, describe_certainty, describe_period
+from ui.words import ROAD_USER_WORDS, SEVERITY_WORDS, describe_period
 
 __all__ = ["hotspots_page"]
 
@@ -30,20 +33,21 @@ DARKNESS_WORDS = {"any": "Any light", "dark": "In the dark", "light": "In daylig
 def hotspots_page(shown: Shown) -> None:
     """Show the ranked hotspots of the published run."""
     show_heading(shown, "Hotspots")
-    hotspots = load_run_table(shown, "hotspots").sort_values("rank", ignore_index=True)
-    crashes = load_crashes(shown)
+    found = choose_hotspots(shown)
+    crashes = found.mark_crashes(load_crashes(shown))
     chosen = _choose_filter(shown, crashes)
     matching = filter_crashes(crashes, chosen)
     _say_how_many(crashes, matching, chosen)
-    table = _build_table(hotspots, matching)
-    selected = _find_selected(hotspots)
+    table = _build_table(found.table, matching)
+    selected = _find_selected(found.table)
     left, right = st.columns(2, gap="medium")
     with left:
-        _show_map(shown, hotspots, matching, selected, chosen)
+        _show_map(shown, found.table, matching, selected, chosen)
         show_legend(shown, _period_words(shown, chosen), choose_classes(shown.path))
     with right:
-        _show_table(table, selected, chosen)
-        _show_selected(shown, hotspots, selected)
+        _show_table(table, selected, chosen, found.name)
+        _show_selected(shown, found, selected)
+    show_area(shown)
 
 
 def _choose_filter(shown: Shown, crashes: pd.DataFrame) -> CrashFilter:
@@ -212,13 +216,13 @@ def _find_map_view(shown: Shown, hotspots: gpd.GeoDataFrame) -> MapView:
     return find_view((west, south, east, north), width=width, height=height)
 
 
-def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter) -> None:
+def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter, name: str) -> None:
     if table.empty:
         st.info(
             "No stretch of road stands out by more than chance. The map still shows every crash."
         )
         return
-    key = f"table-{st.session_state.get('table_version', 0)}"
+    key = f"table-{name}-{st.session_state.get('table_version', 0)}"
     rows = table.index[table["hotspot_id"] == selected].tolist()
 
     def take_row() -> None:
@@ -226,7 +230,7 @@ def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter) 
         _select(str(table["hotspot_id"].iloc[picked[0]]) if picked else None, by="table")
 
     counted = "Crashes that match the filters" if chosen.is_active else "Crashes"
-    ratio = "All crashes of the period, as a multiple of what such roads had on average"
+    ratio = "All crashes of the period, as a multiple of what is expected"
     interval = "The ratio's range that the data allow, at 95% confidence"
     st.dataframe(
         table.drop(columns="hotspot_id"),
@@ -250,20 +254,23 @@ def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter) 
     )
 
 
-def _show_selected(shown: Shown, hotspots: gpd.GeoDataFrame, selected: str | None) -> None:
+def _show_selected(shown: Shown, found: ShownHotspots, selected: str | None) -> None:
     if selected is None:
-        if len(hotspots):
+        if len(found.table):
             st.caption("Choose a row, or click a number on the map.")
         return
-    hotspot = hotspots[hotspots["hotspot_id"] == selected].iloc[0].to_dict()
+    hotspot = found.table[found.table["hotspot_id"] == selected].iloc[0].to_dict()
     with st.container(border=True):
         st.markdown(f"**{hotspot['rank']}. {escape_markdown(hotspot['name'])}**")
         st.write(describe_certainty(hotspot, describe_period(shown.manifest.get("period"))))
-        st.page_link(
-            st.session_state["pages"]["hotspot"],
-            label="Open this hotspot's page",
-            query_params={"area": shown.area.key, "hotspot": selected},
-        )
+        if selected in found.published_ids:
+            st.page_link(
+                st.session_state["pages"]["hotspot"],
+                label="Open this hotspot's page",
+                query_params={"area": shown.area.key, "hotspot": selected},
+            )
+        else:
+            st.caption("This place is not among the published hotspots, so it has no page.")
 
 
 def _period_words(shown: Shown, chosen: CrashFilter) -> str:

@@ -12,7 +12,6 @@ from core.vocabulary import RoadUser, Severity
 __all__ = [
     "ROAD_USER_WORDS",
     "SEVERITY_WORDS",
-    "describe_certainty",
     "describe_period",
     "format_number",
     "format_share",
@@ -142,43 +141,6 @@ def describe_period(period: Mapping[str, Any] | None) -> str:
     if not isinstance(start, pd.Timestamp) or not isinstance(end, pd.Timestamp):
         return "period not known"
     return f"{start.day} {start:%B %Y} to {end.day} {end:%B %Y}"
-
-
-def describe_certainty(hotspot: Mapping[str, Any], period: str) -> str:
-    """Say how sure a hotspot is: observed beside expected, interval, false alarms."""
-    n, expected = int(hotspot["n_crashes"]), float(hotspot["expected_crashes"])
-    ratio = format_number(hotspot["rate_ratio"], 1)
-    low, high = (format_number(hotspot[key], 1) for key in ("ci_low", "ci_high"))
-    q = float(hotspot["q_value"])
-    words = (
-        f"{n} crashes were reported on these {format_number(hotspot['length_m'])} m "
-        f"({period}). A stretch of this length and kind of road had {expected:.1f} on average, "
-        f"so this is {ratio} times as many (95% interval {low} to {high}). "
-    )
-    if q != q:
-        return words + "The data cannot tell how likely this is to be chance."
-    limit = "fewer than 1 in 1,000" if q < 0.001 else f"at most {max(q * 100, 0.1):.1f} in 100"
-    chance = (
-        f"Of all stretches that stand out at least this much, {limit} "
-        f"would be expected to do so by chance alone (false-discovery rate q {_format_q(q)})."
-    )
-    return words + chance + _describe_spread(hotspot)
-
-
-def _describe_spread(hotspot: Mapping[str, Any]) -> str:
-    """Say whether the place is unusual even among roads that carry unlike traffic."""
-    if "stands_out" not in hotspot:
-        return ""
-    if bool(hotspot["stands_out"]):
-        return " It stands out even among the unlike roads of its class."
-    return (
-        " Roads of one class differ, in traffic if nothing else: measured against that spread, "
-        "the data cannot tell whether this place is more than busy."
-    )
-
-
-def _format_q(q: float) -> str:
-    return "below 0.001" if q < 0.001 else f"= {q:.3f}"
 
 
 def hide_small(count: object) -> str:

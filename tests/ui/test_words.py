@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from core.vocabulary import RoadUser, Severity
+from ui.hotspot_words import describe_certainty
 from ui.layout import escape_markdown
 from ui.words import (
     ROAD_USER_WORDS,
     SEVERITY_WORDS,
-    describe_certainty,
     describe_period,
     format_number,
     hide_small,

@@ -1,0 +1,216 @@
+"""How hotspots were found, and how sure each is, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ui.words import format_number
+
+__all__ = [
+    "CONTROL_WORDS",
+    "METHOD_WORDS",
+    "NULL_WORDS",
+    "describe_agreement",
+    "describe_certainty",
+    "describe_choice",
+    "describe_long_run",
+    "describe_rank",
+    "describe_stability",
+]
+
+METHOD_WORDS: Final = {
+    "window": ("Crashes in a window", "Crashes within a short stretch around each place."),
+    "density": (
+        "Density along roads",
+        "Each crash is spread along the road before and behind it; maps of chance tell how much "
+        "is unusual.",
+    ),
+    "gi_star": (
+        "Gi* (clusters of rates)",
+        "High rates next to high rates, more than if all rates were dealt out anew.",
+    ),
+}
+NULL_WORDS: Final = {
+    "length": ("Every metre of road", "As if crashes fell evenly on every metre of road."),
+    "road_class": ("Roads of the same class", "The mean of all roads of the same class."),
+    "exposure": (
+        "Workers who pass",
+        "As if crashes followed the commuting workers who pass; other traffic is not known.",
+    ),
+    "spf": (
+        "Roads of the same kind",
+        "Roads of the same class, length and surroundings, and how much such roads differ.",
+    ),
+}
+CONTROL_WORDS: Final = {
+    "pointwise": ("Loose", "Each place by itself: on a large map many are there by chance."),
+    "fdr": ("Usual", "Of the places shown, at most {level} may be there by chance."),
+    "family": ("Strict", "At most {level} maps of chance would show any place at all."),
+}
+EXPECTED_WORDS: Final = {
+    "length": "If crashes fell evenly on every metre of road, there would be {n} here",
+    "road_class": "A stretch of this length and kind of road had {n} on average",
+    "exposure": "If crashes followed the workers who pass, there would be {n} here",
+    "spf": "Stretches of this class, length and surroundings had {n} on average",
+}
+SEEN_WORDS: Final = {
+    "window": "",
+    "density": " by the density along the roads",
+    "gi_star": " by Gi*",
+}
+
+
+def describe_choice(chosen: Mapping[str, str], level: float) -> str:
+    """Say in a sentence what the hotspots shown are."""
+    method, null_model, control = (
+        words[chosen[key]][1]
+        for words, key in (
+            (METHOD_WORDS, "method"), (NULL_WORDS, "null_model"), (CONTROL_WORDS, "control"),
+        )
+    )  # fmt: skip
+    return f"{method} {null_model} {control.format(level=f'{level * 100:g} in 100')}"
+
+
+def describe_certainty(hotspot: Mapping[str, Any], period: str) -> str:
+    """Say how sure a hotspot is: observed beside expected, interval, chance."""
+    n, expected = int(hotspot["n_crashes"]), float(hotspot["expected_crashes"])
+    ratio = format_number(hotspot["rate_ratio"], 1)
+    low, high = (format_number(hotspot[key], 1) for key in ("ci_low", "ci_high"))
+    usual = EXPECTED_WORDS[str(hotspot.get("null_model") or "road_class")]
+    words = (
+        f"{n} crashes were reported on these {format_number(hotspot['length_m'])} m "
+        f"({period}). {usual.format(n=f'{expected:.1f}')}, "
+        f"so this is {ratio} times as many (95% interval {low} to {high}). "
+    )
+    return words + _describe_chance(hotspot) + _describe_spread(hotspot)
+
+
+def _describe_chance(hotspot: Mapping[str, Any]) -> str:
+    control = str(hotspot.get("control") or "fdr")
+    key = {"pointwise": "p_value", "fdr": "q_value", "family": "p_family"}[control]
+    p = float(hotspot[key])
+    if p != p:
+        return "The data cannot tell how likely this is to be chance."
+    limit = "fewer than 1 in 1,000" if p < 0.001 else f"at most {max(p * 100, 0.1):.1f} in 100"
+    shown = _format_p(p)
+    seen = SEEN_WORDS[str(hotspot.get("method") or "window")]
+    if control == "pointwise":
+        return (
+            f"By chance alone, {limit} such places would stand out as much{seen} (p {shown}); "
+            "that is of this place by itself, and a map has very many."
+        )
+    if control == "family":
+        return (
+            f"Of all maps of chance, {limit} would show anything as unlikely{seen} anywhere "
+            f"(family-wise p {shown})."
+        )
+    return (
+        f"Of all stretches that stand out at least this much{seen}, {limit} "
+        f"would be expected to do so by chance alone (false-discovery rate q {shown})."
+    )
+
+
+def _describe_spread(hotspot: Mapping[str, Any]) -> str:
+    """Say whether the place is unusual even among roads that carry unlike traffic."""
+    if "stands_out" not in hotspot:
+        return ""
+    if bool(hotspot["stands_out"]):
+        return " It stands out even among the unlike roads of its class."
+    return (
+        " Roads of one class differ, in traffic if nothing else: measured against that spread, "
+        "the data cannot tell whether this place is more than busy."
+    )
+
+
+def describe_long_run(hotspot: Mapping[str, Any]) -> str:
+    """Say how many crashes are left when luck is taken out; empty where it was not computed."""
+    n = _read(hotspot, "n_long_run")
+    expected = _read(hotspot, "expected_crashes")
+    if n is None or not expected:
+        return ""
+    low, high = _read(hotspot, "n_long_run_ci_low"), _read(hotspot, "n_long_run_ci_high")
+    return (
+        f"It was picked because it came out high, and places picked so come out lower later. With "
+        f"that taken out, {n:.1f} crashes are to be expected in as long a period (95% interval "
+        f"{low or 0:.1f} to {high or 0:.1f}), {n / expected:.1f} times what is usual."
+    )
+
+
+def describe_rank(hotspot: Mapping[str, Any], n_hotspots: int) -> str:
+    """Say how sure the rank is; empty where it was not computed."""
+    low, high = _read(hotspot, "rank_ci_low"), _read(hotspot, "rank_ci_high")
+    if low is None or high is None:
+        return ""
+    between = (
+        f"it is rank {low:.0f}"
+        if low == high
+        else f"its rank lies between {low:.0f} and {high:.0f}"
+    )
+    words = f"Of the {n_hotspots:,} places found, {between} (95% interval)"
+    sizes = [k for k in (5, 10, 20) if k < n_hotspots]
+    shares = [(k, _read(hotspot, f"p_worst_{k}")) for k in sizes]
+    told = [f"the worst {k} with {_percent(p)}" for k, p in shares if p is not None]
+    if told:
+        words += ", and it is among " + ", ".join(told) + " probability"
+    return words + "."
+
+
+def describe_stability(hotspot: Mapping[str, Any]) -> str:
+    """Say when the place is found again; empty where it was not computed."""
+    stability = _read(hotspot, "stability")
+    if stability is None:
+        return ""
+    half, double = (
+        bool(hotspot["found_with_half_window"]),
+        bool(hotspot["found_with_double_window"]),
+    )
+    windows = {
+        (True, True): "with windows half and twice as long",
+        (True, False): "with windows half as long, not with windows twice as long",
+        (False, True): "with windows twice as long, not with windows half as long",
+        (False, False): "neither with windows half as long nor twice as long",
+    }[half, double]
+    moved, redrawn = (
+        _percent(_read(hotspot, key) or 0.0) for key in ("found_when_moved", "found_when_redrawn")
+    )
+    firm = "firm" if stability >= 0.8 else "fairly firm" if stability >= 0.5 else "not firm"
+    return (
+        f"The finding is {firm}: it is found {windows}; in {moved} of tries with every crash moved "
+        f"25 to 50 m; and in {redrawn} of periods drawn anew with luck taken out."
+    )
+
+
+def describe_agreement(hotspot: Mapping[str, Any]) -> str:
+    """Say which methods and comparisons find the place; empty where it was not computed."""
+    n_methods, n_nulls = _read(hotspot, "n_methods"), _read(hotspot, "n_nulls")
+    if n_methods is None or n_nulls is None:
+        return ""
+    found, nulls = str(hotspot["methods_found"]), str(hotspot["nulls_found"])
+    words = f"Found by {int(hotspot['n_methods_found'])} of {n_methods:.0f} methods"
+    words += _list_words(found, METHOD_WORDS)
+    words += f", and against {int(hotspot['n_nulls_found'])} of {n_nulls:.0f} comparisons"
+    return words + _list_words(nulls, NULL_WORDS) + "."
+
+
+def _list_words(joined: str, words: Mapping[str, tuple[str, str]]) -> str:
+    names = [words[name][0].lower().replace("gi*", "Gi*") for name in joined.split(";") if name]
+    return f" ({', '.join(names)})" if names else ""
+
+
+def _read(hotspot: Mapping[str, Any], key: str) -> float | None:
+    """Return a number of the hotspot; None where it is missing."""
+    value = hotspot.get(key)
+    if value is None or not hasattr(value, "__float__") or value != value:
+        return None
+    return float(value)
+
+
+def _percent(share: float) -> str:
+    if 0 < share < 0.01:
+        return "under 1%"
+    return "over 99%" if 0.99 < share < 1 else f"{share:.0%}"
+
+
+def _format_p(p: float) -> str:
+    return "below 0.001" if p < 0.001 else f"= {p:.3f}"
