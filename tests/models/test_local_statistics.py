@@ -220,6 +220,34 @@ def test_exact_reference_is_all_draws():
         assert whole.p_high[i] == pytest.approx(np.mean(np.array(sums) >= lag[i] + y[i]), rel=1e-12)
 
 
+def lay_grid(side):
+    """Lay a grid in which places up to two steps apart are neighbours."""
+    place = np.arange(side * side).reshape(side, side)
+    one = np.r_[place[:, :-1].ravel(), place[:-1].ravel()]
+    other = np.r_[place[:, 1:].ravel(), place[1:].ravel()]
+    touching = sparse.coo_array((np.ones(len(one)), (one, other)), shape=(side**2, side**2))
+    touching = sparse.csr_array(touching + touching.T)
+    near = sparse.csr_array(touching + touching @ touching)
+    near.data[:] = 1.0
+    return place, build_weights_from_matrix(near)
+
+
+def test_maps_without_clusters_show_hardly_any_and_a_planted_one_is_found():
+    rng = np.random.default_rng(1)
+    place, weights = lay_grid(16)
+    alarms = 0
+    for _ in range(100):
+        y = rng.poisson(rng.gamma(0.7, 1.0, place.size)).astype(float)
+        alarms += np.nanmin(compute_exact_significance(y, weights).q_high) <= 0.05
+    assert alarms <= 11  # 5 % of 100, and three standard errors
+    y = rng.poisson(0.5, place.size).astype(float)
+    cluster = place[5:9, 5:9].ravel()
+    y[cluster] = rng.poisson(4.0, 16)
+    q_high = compute_exact_significance(y, weights, has_self=True).q_high
+    assert (q_high[cluster] <= 0.05).mean() > 0.7
+    assert (np.delete(q_high, cluster) <= 0.05).sum() < 12  # those around it
+
+
 @pytest.mark.parametrize("standardised", [False, True])
 def test_permutations_approach_the_exact_reference(counts, standardised):
     matrix = draw_matrix(np.random.default_rng(6))
