@@ -20,6 +20,7 @@ from pipeline.commands.attributes import attributes
 from pipeline.commands.shared import existing_file, json_option
 from pipeline.commands.tools_demand import demand
 from pipeline.commands.tools_kfunction import kfunction
+from pipeline.commands.tools_local import local_statistics
 from pipeline.commands.tools_match import match
 from pipeline.commands.tools_network import network, network_diff
 from pipeline.commands.tools_nkde import nkde
@@ -39,6 +40,7 @@ def tools() -> None:
 tools.add_command(attributes)
 tools.add_command(demand)
 tools.add_command(kfunction)
+tools.add_command(local_statistics)
 tools.add_command(match)
 tools.add_command(network)
 tools.add_command(network_diff)
