@@ -22,6 +22,7 @@ def main() -> None:
         ("bench_snapping", roads),
         ("bench_lixels", roads),
         ("bench_nkde", roads),
+        ("bench_significance", roads),
         ("bench_kfunction", roads),
         ("bench_routing", "--peer-gates=3"),
         ("bench_exposure", "--segments=100000"),
