@@ -24,6 +24,7 @@ def main() -> None:
         ("bench_nkde", roads),
         ("bench_significance", roads),
         ("bench_kfunction", roads),
+        ("bench_local_statistics", "--peer-most=10000"),
         ("bench_routing", "--peer-gates=3"),
         ("bench_exposure", "--segments=100000"),
         ("bench_attributes", f"--real={folder}"),
