@@ -13,6 +13,7 @@ import streamlit as st
 from reports.charts import render_counts, render_hour_of_week
 from reports.maps import render_hotspot_map, render_page_html, render_standalone_html
 from ui.hotspot_words import (
+    EXPECTED_NOTES,
     describe_agreement,
     describe_certainty,
     describe_long_run,
@@ -111,10 +112,11 @@ def _show_figures(hotspot: dict[str, Any]) -> None:
     known = int(hotspot["n_light_known"])
     dark = f"{int(hotspot['n_dark'])} of {known}" if known else "not known"
     commute = hide_small(hotspot["n_worker_commute"])
+    note = EXPECTED_NOTES[str(hotspot.get("null_model") or "road_class")]
     figures = [
         ("Crashes", format_number(hotspot["n_crashes"]), "in the whole period"),
         ("Fatal or serious", format_number(hotspot["n_ksi_crashes"]), "killed or badly hurt"),
-        ("Expected", format_number(hotspot["expected_crashes"], 1), "on an average such road"),
+        ("Expected", format_number(hotspot["expected_crashes"], 1), note),
         ("In the dark", dark, "where light is known"),
         ("On the way to work", commute, "said to be commutes"),
         ("Length", f"{format_number(hotspot['length_m'])} m", _describe_place(hotspot)),

@@ -9,6 +9,7 @@ from ui.words import format_number
 
 __all__ = [
     "CONTROL_WORDS",
+    "EXPECTED_NOTES",
     "METHOD_WORDS",
     "NULL_WORDS",
     "describe_agreement",
@@ -44,15 +45,21 @@ NULL_WORDS: Final = {
     ),
 }
 CONTROL_WORDS: Final = {
-    "pointwise": ("Loose", "Each place by itself: on a large map many are there by chance."),
-    "fdr": ("Usual", "Of the places shown, at most {level} may be there by chance."),
-    "family": ("Strict", "At most {level} maps of chance would show any place at all."),
+    "pointwise": ("Loose", "Each place by itself: on a large map many are marked by chance."),
+    "fdr": ("Usual", "Of all stretches marked, at most about {level} are marked by chance."),
+    "family": ("Strict", "At most {level} maps of chance would have any stretch marked at all."),
 }
 EXPECTED_WORDS: Final = {
     "length": "If crashes fell evenly on every metre of road, there would be {n} here",
     "road_class": "A stretch of this length and kind of road had {n} on average",
     "exposure": "If crashes followed the workers who pass, there would be {n} here",
     "spf": "Stretches of this class, length and surroundings had {n} on average",
+}
+EXPECTED_NOTES: Final = {
+    "length": "if every metre were alike",
+    "road_class": "on an average such road",
+    "exposure": "if crashes followed workers",
+    "spf": "on roads of its kind",
 }
 SEEN_WORDS: Final = {
     "window": "",
@@ -150,10 +157,8 @@ def describe_rank(hotspot: Mapping[str, Any], n_hotspots: int) -> str:
     words = f"Of the {n_hotspots:,} places found, {between} (95% interval)"
     sizes = [k for k in (5, 10, 20) if k < n_hotspots]
     shares = [(k, _read(hotspot, f"p_worst_{k}")) for k in sizes]
-    told = [f"the worst {k} with {_percent(p)}" for k, p in shares if p is not None]
-    if told:
-        words += ", and it is among " + ", ".join(told) + " probability"
-    return words + "."
+    told = [f"{_chance(p)} to be among the worst {k}" for k, p in shares if p is not None]
+    return f"{words}; the chance is {', '.join(told)}." if told else f"{words}."
 
 
 def describe_stability(hotspot: Mapping[str, Any]) -> str:
@@ -194,7 +199,9 @@ def describe_agreement(hotspot: Mapping[str, Any]) -> str:
 
 
 def _list_words(joined: str, words: Mapping[str, tuple[str, str]]) -> str:
-    names = [words[name][0].lower().replace("gi*", "Gi*") for name in joined.split(";") if name]
+    names = [
+        "Gi*" if name == "gi_star" else words[name][0].lower() for name in joined.split(";") if name
+    ]
     return f" ({', '.join(names)})" if names else ""
 
 
@@ -210,6 +217,11 @@ def _percent(share: float) -> str:
     if 0 < share < 0.01:
         return "under 1%"
     return "over 99%" if 0.99 < share < 1 else f"{share:.0%}"
+
+
+def _chance(share: float) -> str:
+    """Write a probability from draws, which are never enough to say always or never."""
+    return "over 99%" if share > 0.99 else "under 1%" if share < 0.01 else f"{share:.0%}"
 
 
 def _format_p(p: float) -> str:

@@ -16,7 +16,7 @@ from ui.explorer_map import HOTSPOT_LAYER, MapView, build_deck, find_view, pick_
 from ui.filters import CrashFilter, count_by, filter_crashes
 from ui.hotspot_area import show_area
 from ui.hotspot_choice import ShownHotspots, choose_hotspots
-from ui.hotspot_words import describe_certainty
+from ui.hotspot_words import describe_agreement, describe_certainty
 from ui.layout import escape_markdown, is_phone, page_of_run, show_heading, show_legend
 from ui.routes import choose_classes
 from ui.state import Shown, load_crashes, load_run_table
@@ -263,6 +263,9 @@ def _show_selected(shown: Shown, found: ShownHotspots, selected: str | None) -> 
     with st.container(border=True):
         st.markdown(f"**{hotspot['rank']}. {escape_markdown(hotspot['name'])}**")
         st.write(describe_certainty(hotspot, describe_period(shown.manifest.get("period"))))
+        agreement = describe_agreement(hotspot)
+        if agreement:
+            st.caption(escape_markdown(agreement))
         if selected in found.published_ids:
             st.page_link(
                 st.session_state["pages"]["hotspot"],

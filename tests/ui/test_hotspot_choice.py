@@ -1,0 +1,148 @@
+"""The Hotspots page with other methods, and a hotspot that says how sure it is."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.ui.fixture_hotspots import add_variants
+from tests.ui.fixture_run import build_home
+from ui.hotspot_words import (
+    describe_agreement,
+    describe_certainty,
+    describe_long_run,
+    describe_rank,
+    describe_stability,
+)
+
+TIMEOUT = 60
+
+
+@pytest.fixture(scope="module")
+def varied_home(tmp_path_factory):
+    home = tmp_path_factory.mktemp("varied")
+    add_variants(build_home(home))
+    return home
+
+
+def make_app(page):
+    """Return a script that shows one page, its links going nowhere."""
+    return f"""
+import streamlit as st
+from ui.hotspots import hotspots_page
+from ui.hotspot import hotspot_page
+st.session_state["pages"] = {{
+    "hotspots": st.Page(hotspots_page, url_path="hotspots"),
+    "hotspot": st.Page(hotspot_page, url_path="hotspot"),
+}}
+st.navigation([*st.session_state["pages"].values()], position="hidden")
+{page}()
+"""
+
+
+@pytest.fixture
+def show(varied_home, monkeypatch):
+    monkeypatch.setenv("SAFECOMMUTE_HOME", str(varied_home))
+    monkeypatch.delenv("SAFECOMMUTE_DATABASE_URL", raising=False)
+
+    def shown(page, **query):
+        app = AppTest.from_string(make_app(page), default_timeout=TIMEOUT)
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.run()
+        assert not app.exception
+        return app
+
+    return shown
+
+
+def test_the_published_hotspots_come_first_and_are_said_to_be(show):
+    app = show("hotspots_page")
+    assert any("These are the published hotspots." in one.value for one in app.caption)
+    assert app.dataframe[0].value["Hotspot"].size == 3
+    explained = " ".join(one.value for one in app.markdown)
+    assert "no commutes are known" in explained
+    assert "The data cannot tell." in explained.replace("\\", "")
+
+
+def test_another_method_changes_the_table_within_half_a_second(show):
+    app = show("hotspots_page")
+    method = next(one for one in app.selectbox if one.label == "Found by")
+    assert method.options == ["Crashes in a window", "Gi* (clusters of rates)"]
+    method.select("gi_star").run()
+    started = time.process_time()
+    next(one for one in app.selectbox if one.label == "Found by").select("window").run()
+    next(one for one in app.selectbox if one.label == "Found by").select("gi_star").run()
+    seconds = (time.process_time() - started) / 2
+    assert not app.exception
+    table = app.dataframe[0].value
+    assert table["Hotspot"].tolist() == [
+        "NR4 km 1.5 to 2.0, near Ang Snuol",
+        "Nowhere Lane, near Kandal",
+    ]
+    assert table["Crashes"].tolist() == [20, 1]  # one crash on each of the other segments
+    assert any("not the published hotspots" in one.value for one in app.caption)
+    assert seconds < 2  # half a second on a quiet machine; this one may be busy
+
+
+def test_a_place_that_is_not_published_has_no_page(show):
+    app = show("hotspots_page", hotspot="V1")
+    next(one for one in app.selectbox if one.label == "Found by").select("gi_star").run()
+    assert any("it has no page" in one.value for one in app.caption)
+
+
+def test_a_hotspot_says_how_sure_it_is_and_why(show):
+    app = show("hotspot_page", hotspot="H1")
+    words = " ".join(one.value for one in app.markdown).replace("\\", "")
+    for part in (
+        "9.0 crashes are to be expected",
+        "its rank lies between 1 and 2",
+        "Found by 2 of 3 methods (crashes in a window, density along roads)",
+        "fairly firm",
+        "It lasts.",
+    ):
+        assert part in words
+
+
+HOTSPOT = {
+    "n_crashes": 20,
+    "expected_crashes": 2.5,
+    "rate_ratio": 8.0,
+    "ci_low": 4.9,
+    "ci_high": 12.4,
+    "length_m": 450.0,
+    "p_value": 0.004,
+    "q_value": 0.012,
+    "p_family": 0.03,
+}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "parts"),
+    [
+        ({"control": "pointwise"}, ["0.4 in 100", "p = 0.004", "by itself"]),
+        ({"control": "family", "method": "gi_star"}, ["3.0 in 100", "by Gi*", "family-wise"]),
+        ({"null_model": "exposure"}, ["followed the workers who pass, there would be 2.5"]),
+        ({"null_model": "spf", "method": "density"}, ["surroundings had 2.5", "by the density"]),
+        ({"null_model": "length"}, ["evenly on every metre of road, there would be 2.5"]),
+    ],
+)
+def test_certainty_names_what_was_compared_and_controlled(chosen, parts):
+    words = describe_certainty(HOTSPOT | chosen, "in 2021")
+    assert "8.0 times as many (95% interval 4.9 to 12.4)" in words  # never a p alone
+    for part in parts:
+        assert part in words
+
+
+def test_what_was_not_computed_is_not_said():
+    assert describe_long_run(HOTSPOT) == describe_rank(HOTSPOT, 3) == ""
+    assert describe_stability(HOTSPOT) == describe_agreement(HOTSPOT) == ""
+
+
+def test_no_draws_make_a_certainty():
+    ranked = {"rank_ci_low": 1.0, "rank_ci_high": 3.0, "p_worst_5": 1.0, "p_worst_10": 0.0}
+    words = describe_rank(ranked, 40)
+    assert "over 99% to be among the worst 5" in words
+    assert "under 1% to be among the worst 10" in words
