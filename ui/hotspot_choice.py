@@ -19,7 +19,7 @@ from ui.state import Shown, load_run_table
 __all__ = ["ShownHotspots", "choose_hotspots"]
 
 KEYS: Final = ("method", "null_model", "control")
-LABELS: Final = {
+LABELS: Final[Mapping[str, tuple[str, Mapping[str, tuple[str, str]]]]] = {
     "method": ("Found by", METHOD_WORDS),
     "null_model": ("Compared with", NULL_WORDS),
     "control": ("How strict", CONTROL_WORDS),
