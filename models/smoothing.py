@@ -83,10 +83,10 @@ def build_kernel_matrix(
     Notes
     -----
     Every column is followed by itself, so that only what is not 0 takes memory: 12 bytes an entry,
-    twice that while it is being built. Where more than 20,000 walks leave an edge (the continuous
-    form among many short roads) mass goes on in steps of `options.resolution_m`, with the error
-    told in the notes of `models.nkde`; a metre is exact enough to compare maps with, and takes a
-    quarter of the time.
+    three times that while it is built. Where more than 2,000 walks leave an end of an edge (the
+    continuous form among many short roads) mass goes on in steps of `options.resolution_m`, with
+    the error told in the notes of `models.nkde`; steps of a metre take half the time of the
+    quarter of one that is the default, and are exact enough to compare maps with.
     """
     require_on_graph("at", at, graph)
     if not (np.isfinite(bandwidth_m) and bandwidth_m > 0):
