@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import geopandas as gpd
@@ -84,15 +85,16 @@ def _ask(shown: Shown, summary: Mapping[str, Any], standard: dict[str, str]) -> 
     """Show the three choices, and say in a sentence what they mean."""
     had = {key: {str(one[key]) for one in summary["variants"]} for key in KEYS}
     box = st.expander("How hotspots are found") if is_phone() else st.container()
-    chosen = {}
+    chosen: dict[str, str] = {}
     with box:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             for key, (label, words) in LABELS.items():
+                options = [word for word in words if word in had[key]]
                 chosen[key] = st.selectbox(
                     label,
-                    [word for word in words if word in had[key]],
-                    index=[word for word in words if word in had[key]].index(standard[key]),
-                    format_func=lambda word, words=words: words[word][0],  # type: ignore[misc]
+                    options,
+                    index=options.index(standard[key]),
+                    format_func=partial(_name, words),
                     key=f"hotspots-{key}-{shown.run_id}",
                     width=215,
                 )
@@ -101,6 +103,10 @@ def _ask(shown: Shown, summary: Mapping[str, Any], standard: dict[str, str]) -> 
         level = float(summary["published"]["level"])
         st.caption(_say(chosen, standard, level, summary))
     return chosen
+
+
+def _name(words: Mapping[str, tuple[str, str]], word: str) -> str:
+    return words[word][0]
 
 
 def _say(
