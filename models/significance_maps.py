@@ -111,7 +111,7 @@ class MapMaker:
             Values that are told when higher, one array a map, shape (n_places,).
         """
         n_places = len(self.observed)
-        total, touched = np.zeros(n_places), np.empty(n_places, dtype=np.int32)
+        total, touched = np.zeros(n_places), np.empty(n_places + 1, dtype=np.int32)
         reached = np.zeros(n_places, dtype=np.uint64)
         far_row, far_value = np.empty(n_places, dtype=np.int32), np.empty(n_places)
         rows, values, counts = [], [], []
@@ -202,7 +202,7 @@ def smooth_map(
     total
         Zero everywhere, before and after, shape (n_places,).
     touched, far_row, far_value
-        Room for all places.
+        Room for all places, the first for one more.
     """
     n_lixels = len(cumulative)
     n_touched = 0
@@ -217,12 +217,11 @@ def smooth_map(
             i += 1
         for at in range(first[lixel], first[lixel + 1]):
             place = row[at]
-            if total[place] == 0.0:
-                touched[n_touched] = place
-                n_touched += 1
-            total[place] += count * weight[at]
-            if total[place] == 0.0:
-                total[place] = 5e-324  # known as touched
+            before = total[place]
+            after = before + count * weight[at]
+            touched[n_touched] = place
+            n_touched += before == 0.0
+            total[place] = after if after != 0.0 else 5e-324  # known as touched
     n_far = 0
     flag = np.uint64(1) << bit
     for t in range(n_touched):
