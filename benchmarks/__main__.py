@@ -28,6 +28,7 @@ def main() -> None:
         ("bench_routing", "--peer-gates=3"),
         ("bench_exposure", "--segments=100000"),
         ("bench_attributes", f"--real={folder}"),
+        ("bench_screening", "--sites=1000000"),
         ("bench_run", str(folder)),
         ("bench_commutes", str(folder.parent)),
         ("bench_commute_run", "--factories=30"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from pipeline.layers import write_risk_raster
 from pipeline.matching import Crashes, read_crashes
 from pipeline.placing import place, select_period
 from pipeline.scoring import Results, score
+from pipeline.site_measures import SiteMeasures, measure_sites, write_site_measures
 from pipeline.tiles import write_run_tiles
 from pipeline.workspace import Workspace, appearing_whole, write_json
 from records.database import Database
@@ -39,6 +40,15 @@ from records.database import Database
 __all__ = ["run_area"]
 
 MAX_HOURS_OFF = 3.0  # legal time may be some hours off the sun
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learnt:
+    """Everything a run found, to be kept."""
+
+    risk: CommuteRisk
+    results: Results
+    measures: SiteMeasures
 
 
 def run_area(
@@ -101,7 +111,9 @@ def run_area(
         risk = assess_commutes(job, commutes, placed, records.casualties, frame.segments, period)
         results = score(job, frame, placed, commutes, period)
         results = replace(results, sites=add_to_sites(results.sites, commutes))
-        return keep_run(job, frame, placed, risk, results, period, found.digest)
+        measures = measure_sites(job, frame, placed, results.sites, period)
+        learnt = Learnt(risk=risk, results=results, measures=measures)
+        return keep_run(job, frame, placed, learnt, period, found.digest)
 
 
 def warn_of_repeats(job: Job, found: Crashes) -> None:
@@ -132,13 +144,13 @@ def keep_run(
     job: Job,
     frame: Frame,
     placed: gpd.GeoDataFrame,
-    risk: CommuteRisk,
-    results: Results,
+    learnt: Learnt,
     period: Period,
     digest: str,
 ) -> dict[str, Any]:
     """Write the run's folder; it takes its name only when everything is in it."""
     area, settings = job.area, job.settings
+    risk, results = learnt.risk, learnt.results
     inputs = {"sources": area.sha256, "original_names": area.original, "records": digest}
     fingerprint = compute_sha256_of_values([inputs, settings.model_dump(), period.to_dict()])
     run_id = choose_run_id(job.workspace.runs_folder(area.key), fingerprint[:8])
@@ -146,6 +158,7 @@ def keep_run(
         with job.account.step("files") as counts:
             write_tables(folder, frame, placed, risk.commutes.factories, results)
             write_commutes(folder, risk)
+            write_site_measures(folder, learnt.measures)
             write_run_tiles(results.sites, results.hotspots, folder)
             write_risk_raster(results.lixels, folder, years=period.years)
             counts.update(rows_in=len(results.sites), rows_out=len(results.sites))

@@ -30,6 +30,8 @@ RUN_FILES = {
     *("places.parquet", "crashes.parquet", "sites.parquet", "lixels.parquet"),
     *("hotspots.parquet", "factories.parquet", "tiles.pmtiles", "risk.tif"),
     *("hotspot_variants.parquet", "hotspot_summary.json"),
+    *("screening.parquet", "corridor_windows.parquet", "high_injury.parquet"),
+    "screening_summary.json",
     *("commute_flows.parquet", "commute_routes.parquet", "commute_groups.parquet"),
     *("commute_hours.parquet", "commute_rates.parquet", "commute_factories.parquet"),
     *("commute_crashes.parquet", "commute_driven.parquet", "commute_summary.json"),
