@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+import shapely
 from geopandas import GeoDataFrame
+from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
@@ -15,6 +17,7 @@ from core.errors import CrsError, GeometryError, TableError
 __all__ = [
     "WGS84",
     "estimate_metric_crs",
+    "find_extent",
     "is_metric",
     "parse_crs",
     "require_same_metric_crs",
@@ -69,6 +72,26 @@ def estimate_metric_crs(bounds_wgs84: Sequence[float]) -> CRS:
     return CRS.from_epsg((32600 if lat >= 0 else 32700) + zone)
 
 
+def find_extent(
+    lon: NDArray[np.float64], lat: NDArray[np.float64]
+) -> tuple[float, float, float, float]:
+    """Return west, south, east, north of places [degree]; what is not finite is left out.
+
+    West is greater than east where the places lie more closely across the 180th meridian
+    than across the one of Greenwich. Without a finite place all four are NaN.
+    """
+    known = np.isfinite(lon) & np.isfinite(lat)
+    lon, lat = lon[known], lat[known]
+    if not len(lon):
+        return (np.nan, np.nan, np.nan, np.nan)
+    west, east = float(lon.min()), float(lon.max())
+    turned = np.where(lon < 0, lon + 360.0, lon)
+    if west >= -180 and east <= 180 and np.ptp(turned) < min(east - west, 180.0):
+        west, east = (float(one) for one in (turned.min(), turned.max()))
+        west, east = (one - 360.0 if one > 180.0 else one for one in (west, east))
+    return (west, float(lat.min()), east, float(lat.max()))
+
+
 def is_metric(crs: CRS | None) -> bool:
     """Tell whether a system measures true metres: projected, unit metre, not Mercator."""
     if crs is None or not crs.is_projected:
@@ -120,7 +143,8 @@ def to_metric(frame: GeoDataFrame, crs: object | None = None) -> GeoDataFrame:
     elif is_metric(frame.crs):
         return frame.copy()
     else:
-        bounds = frame.geometry.to_crs(WGS84).total_bounds
+        corners = shapely.get_coordinates(frame.geometry.to_crs(WGS84).to_numpy())
+        bounds = find_extent(corners[:, 0], corners[:, 1])
         if not np.isfinite(bounds).all():
             message = "layer: holds no geometry, so no coordinate system can be chosen for it."
             raise GeometryError(message)

@@ -17,6 +17,7 @@ import shapely
 from geopandas import GeoDataFrame
 from numpy.typing import NDArray
 from pyproj import CRS, Transformer
+from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
 from core.errors import CrsError, DataSourceError, MissingDataError, NetworkError
@@ -26,7 +27,7 @@ from core.vocabulary import RoadClass
 from geo.boundaries import read_boundary
 from geo.chains import RoadLines
 from geo.components import describe_components
-from geo.crs import WGS84, estimate_metric_crs, is_metric, parse_crs
+from geo.crs import WGS84, estimate_metric_crs, find_extent, is_metric, parse_crs
 from geo.intersections import build_intersections
 from geo.osm import OsmRoads, read_osm
 from geo.road_lines import clip_roads, index_line_nodes, make_road_lines, type_lines
@@ -112,9 +113,10 @@ def build_network_from_osm(
     roads = read_osm(path, road_classes=road_classes, progress=progress)
     _require_roads(len(roads.ways), roads.n_ways_read, roads.n_ways_skipped, path)
     progress(1, 5, "projecting")
-    extent = (roads.lon.min(), roads.lat.min(), roads.lon.max(), roads.lat.max())
+    extent = find_extent(roads.lon, roads.lat)
     area = _find_outline(boundary, extent)
-    ways, offset, at, n_outside = clip_roads(roads.ways, roads.offset, roads.lon, roads.lat, area)
+    east, turned = _unwrap(roads.lon, area, extent)
+    ways, offset, at, n_outside = clip_roads(roads.ways, roads.offset, east, roads.lat, turned)
     osm_id, first, node = np.unique(roads.node_ref[at], return_index=True, return_inverse=True)
     lon, lat = roads.lon[at][first], roads.lat[at][first]
     system = _choose_crs(crs, lon, lat)
@@ -349,9 +351,21 @@ def _find_outline(
     return boundary
 
 
+def _unwrap(
+    lon: NDArray[np.float64], area: BaseGeometry | None, extent: Sequence[float]
+) -> tuple[NDArray[np.float64], BaseGeometry | None]:
+    """Give longitudes that do not jump at the 180th meridian, and the area likewise."""
+    if extent[0] <= extent[2]:
+        return lon, area
+    if area is not None:
+        whole = area if area.is_valid else shapely.make_valid(area)
+        area = shapely.union(whole, translate(whole, xoff=360.0))
+    return np.where(lon < 0, lon + 360.0, lon), area
+
+
 def _choose_crs(crs: object | None, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> CRS:
     if crs is None:
-        return estimate_metric_crs((lon.min(), lat.min(), lon.max(), lat.max()))
+        return estimate_metric_crs(find_extent(lon, lat))
     system = parse_crs(crs)
     if not is_metric(system):
         raise CrsError.not_metric("crs", system.to_string())
@@ -365,8 +379,8 @@ def _choose_lines_crs(crs: object | None, shapes: gpd.GeoSeries) -> CRS:
         # The same system may come without its name; the EPSG entry reads better.
         number = shapes.crs.to_epsg(min_confidence=25)
         return CRS(shapes.crs) if number is None else CRS.from_epsg(number)
-    west, south, east, north = shapes.to_crs(WGS84).total_bounds
-    return _choose_crs(crs, np.array([west, east]), np.array([south, north]))
+    lonlat = shapely.get_coordinates(shapes.to_crs(WGS84).to_numpy())
+    return _choose_crs(crs, lonlat[:, 0], lonlat[:, 1])
 
 
 def _keep_inside(roads: OsmRoads, boundary: BaseGeometry | None) -> GeoDataFrame:

@@ -39,17 +39,28 @@ def check_raster(path: Path, role: str, bounds_wgs84: Sequence[float]) -> None:
     if role not in RASTER_ROLES:
         raise VocabularyError.unknown_word("role", role, list(RASTER_ROLES))
     if path.suffix.lower() not in SUFFIXES:
-        reason = "give a GeoTIFF (.tif), for it is copied as one file"
+        reason = f"a raster is read from a GeoTIFF (.tif), not from {path.suffix or 'this'}"
         raise DataSourceError.unreadable(path, reason)
     there = open_raster(path).bounds_wgs84
-    west, south, east, north = bounds_wgs84
-    if there[0] > east or there[2] < west or there[1] > north or there[3] < south:
+    if not _share_ground(there, bounds_wgs84):
         message = (
             f"{path}: covers {', '.join(f'{value:.3f}' for value in there)} (W, S, E, N), none of "
             f"the area's roads at {', '.join(f'{value:.3f}' for value in bounds_wgs84)}; give the "
             "raster of this area."
         )
         raise GeometryError(message)
+
+
+def _share_ground(one: Sequence[float], other: Sequence[float]) -> bool:
+    """Tell whether two extents [degree] meet; west > east lies across the 180th meridian."""
+
+    def split(west: float, east: float) -> list[tuple[float, float]]:
+        return [(west, east)] if west <= east else [(west, 180.0), (-180.0, east)]
+
+    if one[1] > other[3] or one[3] < other[1]:
+        return False
+    theirs = split(other[0], other[2])
+    return any(a[0] <= b[1] and a[1] >= b[0] for a in split(one[0], one[2]) for b in theirs)
 
 
 def find_other_population(role: str) -> str | None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import geopandas as gpd
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from shapely import LineString, Point
 from core.errors import CrsError, GeometryError, TableError
 from geo.crs import (
     estimate_metric_crs,
+    find_extent,
     is_metric,
     parse_crs,
     require_same_metric_crs,
@@ -52,6 +54,29 @@ def test_an_area_across_the_180th_meridian_is_not_the_whole_world():
     x, y = Transformer.from_crs(4326, system, always_xy=True).transform(179.9, -17.0)
     x2, y2 = Transformer.from_crs(4326, system, always_xy=True).transform(-179.9, -17.0)
     assert Point(x, y).distance(Point(x2, y2)) == pytest.approx(21_300, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("lon", "west", "east"),
+    [
+        ([179.98, 179.999, -179.999, -179.98], 179.98, -179.98),
+        ([-180.0, 179.9], 179.9, 180.0),
+        ([104.8, 105.1, np.nan], 104.8, 105.1),
+        ([-1.0, 1.0], -1.0, 1.0),
+        ([-170.0, 0.0, 170.0], -170.0, 170.0),  # the whole world
+        ([], np.nan, np.nan),
+    ],
+)
+def test_an_extent_is_taken_the_short_way_round(lon, west, east):
+    lon = np.array(lon, dtype=float)
+    found = find_extent(lon, np.full(len(lon), -16.8))
+    assert (found[0], found[2]) == pytest.approx((west, east), nan_ok=True)
+
+
+def test_a_layer_across_the_180th_meridian_keeps_its_length():
+    line = LineString([(179.98, -16.8), (179.999, -16.8), (-179.999, -16.8), (-179.98, -16.8)])
+    metric = to_metric(gpd.GeoDataFrame(geometry=[line], crs=4326))
+    assert metric.length.item() == pytest.approx(4_264, rel=0.002)
 
 
 @pytest.mark.parametrize("bounds", [(0, 10, 1, 5), (400_000, 1e6, 5e5, 1.1e6), (0, 0, 1, 91)])

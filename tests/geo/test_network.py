@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import shapely
 from pyproj import Geod
-from shapely import Point, box
+from shapely import LineString, Point, box
 
 from core.errors import (
     CrsError,
@@ -239,6 +239,38 @@ def test_a_line_layer_in_degrees_gives_the_same_network(make_lines, options, tmp
     (tmp_path / "empty.geojson").write_text("")
     with pytest.raises(DataSourceError, match="empty"):
         build_network_from_lines(tmp_path / "empty.geojson", **options)
+
+
+DATE_LINE = (179.98, 179.999, -179.999, -179.98)
+
+
+def test_lines_across_the_180th_meridian_keep_their_kilometres(options):
+    pairs = zip(DATE_LINE, DATE_LINE[1:], strict=False)
+    lines = [LineString([(a, -16.8), (b, -16.8)]) for a, b in pairs]
+    frame = gpd.GeoDataFrame(geometry=lines, crs=4326)
+    network = build_network_from_lines(frame, **options)
+    true_km = Geod(ellps="WGS84").inv(179.98, -16.8, -179.98, -16.8)[2] / 1000
+    assert network.summary["network_km"] == pytest.approx(true_km, rel=0.002)
+    west, _, east, _ = network.summary["bounds_wgs84"]
+    assert (west, east) == pytest.approx((179.98, -179.98), abs=1e-4)
+
+
+@pytest.mark.parametrize("boundary", [None, "split", "past 180"])
+def test_osm_roads_across_the_180th_meridian_keep_their_kilometres(options, tmp_path, boundary):
+    nodes = [f'<node id="{i}" lat="-16.8" lon="{lon}"/>' for i, lon in enumerate(DATE_LINE, 1)]
+    refs = "".join(f'<nd ref="{i}"/>' for i in range(1, 5))
+    way = f'<way id="1">{refs}<tag k="highway" v="primary"/></way>'
+    path = tmp_path / "fiji.osm"
+    path.write_text(f'<osm version="0.6">{"".join(nodes)}{way}</osm>')
+    area = {
+        None: None,
+        "split": shapely.union(box(179.99, -17, 180, -16), box(-180, -17, -179.9, -16)),
+        "past 180": box(179.99, -17, 180.1, -16),
+    }[boundary]
+    network = build_network_from_osm(path, **options, boundary=area)
+    inside = (179.98, 179.999)[boundary is not None]
+    true_km = Geod(ellps="WGS84").inv(inside, -16.8, -179.98, -16.8)[2] / 1000
+    assert network.summary["network_km"] == pytest.approx(true_km, rel=0.002)
 
 
 def check_contract(network):
