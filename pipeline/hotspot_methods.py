@@ -23,7 +23,7 @@ __all__ = ["CONTROLS", "METHODS", "LixelTest", "Smoothing", "run_method"]
 METHODS: Final = ("window", "density", "gi_star")
 CONTROLS: Final = ("pointwise", "fdr", "family")
 SMALLEST_P: Final = 1e-300
-FEWEST_MAPS: Final = 199
+FEWEST_MAPS: Final = 99
 MOST_WORK: Final = 3e8  # over all maps of one test
 WORK_OF_A_LIXEL: Final = 60  # in the work of one crash that reaches one lixel
 LEAST_K: Final = 0.05  # of rates drawn to their mean, where lixels hardly differ
@@ -86,7 +86,7 @@ def run_method(
         Windows and kernel.
     seed, n_simulations
         Of the maps of chance that the density is compared with; on a large network there are
-        fewer, at least 199.
+        fewer, at least 99.
     """
     counts = np.asarray(n_crashes, dtype=np.float64)
     if method == "density" and smoothing.kernel is not None:
