@@ -4,7 +4,7 @@ Run as `python -m benchmarks.bench_significance [FILE.osm.pbf] [--grid N] [--cop
 [--smoothing windows|simple|discontinuous|continuous] [--overdispersion K] [--workers N ...]`.
 With a file and one copy, the register of crashes beside it (`acidentes-2013.csv` to
 `acidentes-2016.csv`) is put on its nearest roads, within 30 m; else crashes are invented: half
-anywhere by length, half on one segment in fifty. The null is the mean of the road class. `--grid 708`
+anywhere by length, half on one segment in fifty. The null: the mean of the road class. `--grid 708`
 is a street grid of a million segments of 100 m, made without a file. Printed as JSON: seconds,
 processor seconds, peak memory of the process so far, what was found.
 """
