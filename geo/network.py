@@ -205,6 +205,7 @@ def build_network_from_lines(
             "n_ways_read": len(lines) + n_without,
             "n_ways_skipped": dict(sorted((+skipped).items())),
             "class_column": typed.class_column,
+            **({"oneway_not_known": typed.n_oneway_unknown} if typed.n_oneway_unknown else {}),
         },
         progress=progress,
     )

@@ -19,6 +19,7 @@ from core.vocabulary import RoadClass, SurfaceClass, YesNoUnknown
 __all__ = [
     "PLACE_KINDS",
     "ROAD_CLASS_OF_HIGHWAY",
+    "count_unknown_oneway",
     "is_affirmed",
     "parse_integer",
     "parse_lanes",
@@ -85,8 +86,8 @@ _LIT: Final[Mapping[str, str]] = {
 }
 
 _ONEWAY: Final[Mapping[str, str]] = {
-    **dict.fromkeys(["yes", "true", "1"], "forward"),
-    **dict.fromkeys(["-1", "reverse"], "backward"),
+    **dict.fromkeys(["yes", "true", "1", "forward"], "forward"),  # the last is a network's own
+    **dict.fromkeys(["-1", "reverse", "backward"], "backward"),
     **dict.fromkeys(["no", "false", "0", "reversible", "alternating"], "no"),
 }
 _DENIED: Final = frozenset(["no", "false", "0", "f", "none", ""])
@@ -220,11 +221,19 @@ def parse_oneway(
 ) -> NDArray[np.str_]:
     """Give the permitted direction: "no", "forward" or "backward".
 
-    `is_implied`, shape (n,), marks roundabouts and motorways, which are one-way unless
-    their tag says otherwise. Reversible lanes have no lasting direction: "no".
+    Read are the words of OpenStreetMap, and these three. `is_implied`, shape (n,), marks
+    roundabouts and motorways, which are one-way unless their tag says otherwise. Reversible
+    lanes have no lasting direction: "no".
     """
     said = _map_distinct(oneway, lambda text: _ONEWAY.get(text.strip().lower(), ""), missing="")
     return np.where(said == "", np.where(is_implied, "forward", "no"), said).astype(str)
+
+
+def count_unknown_oneway(oneway: pd.Series) -> dict[str, int]:
+    """Count the words for one-way that `parse_oneway` does not know and takes for no word."""
+    words = oneway.dropna().astype("str").str.strip()
+    unknown = words[(words != "") & ~words.str.lower().isin(list(_ONEWAY))]
+    return {str(word): int(n) for word, n in unknown.value_counts().items()}
 
 
 def is_affirmed(column: pd.Series) -> NDArray[np.bool_]:

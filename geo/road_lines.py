@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from shapely.geometry.base import BaseGeometry
 from core.errors import GeometryError, TableError
 from geo.chains import RoadLines
 from geo.osm import require_road_classes, type_way_tags
+from geo.osm_tags import count_unknown_oneway
 
 __all__ = [
     "CLASS_COLUMNS",
@@ -29,6 +31,8 @@ __all__ = [
     "make_road_lines",
     "type_lines",
 ]
+
+logger = logging.getLogger(__name__)
 
 CLASS_COLUMNS = ("highway", "class2", "fclass")
 LINE_NODE_GRID_M = 0.01  # vertices of line layers that round to the same centimetre are one node
@@ -45,6 +49,7 @@ class TypedLines:
     lines: NDArray[np.object_]
     class_column: str | None
     n_skipped: Counter[str]
+    n_oneway_unknown: dict[str, int]  # words in `oneway` that mean nothing here -> lines kept
 
 
 def type_lines(
@@ -88,6 +93,14 @@ def type_lines(
     road_class = ways["road_class"].to_numpy(dtype=object).astype(str)
     keep = np.isin(road_class, list(road_classes))
     highway = ways["highway"].to_numpy(dtype=object).astype(str)
+    n_unknown = count_unknown_oneway(raw["oneway"][keep]) if "oneway" in raw else {}
+    if n_unknown:
+        told = ", ".join(f"{word!r}: {n}" for word, n in list(n_unknown.items())[:5])
+        logger.warning(
+            "lines: %d with a word in 'oneway' that is not known (%s); taken as if they had none; "
+            "use yes, -1, no, or forward, backward, no",
+            sum(n_unknown.values()), told,
+        )  # fmt: skip
     reason = np.where(
         road_class == "",
         np.char.add(f"not a road: {found}=", highway),
@@ -98,6 +111,7 @@ def type_lines(
         lines=frame.geometry.to_numpy()[keep],
         class_column=found,
         n_skipped=Counter(reason[~keep].tolist()),
+        n_oneway_unknown=n_unknown,
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 import geopandas as gpd
 import numpy as np
@@ -198,6 +199,20 @@ def test_columns_named_as_tags_are_read_as_such(make_lines, options):
     assert [first["osm_way_id"], second["osm_way_id"]] == [0, 1]
 
 
+def test_words_for_one_way_are_read_back_and_unknown_ones_told(make_lines, options, caplog):
+    words = ["forward", "backward", "no", "yes", "-1", "1", "true", "links", None, ""]
+    lines = [[(0, 50 * i), (100, 50 * i)] for i in range(len(words))]
+    network = build_network_from_lines(make_lines(lines, oneway=words), **options)
+    found = network.segments.set_index("osm_way_id")["oneway"].sort_index()
+    one, back = ["forward"], ["backward"]
+    assert found.tolist() == [*one, *back, "no", *one, *back, *one, *one, "no", "no", "no"]
+    assert network.summary["oneway_not_known"] == {"links": 1}
+    assert "'oneway' that is not known ('links': 1)" in caplog.text
+    again = build_network_from_lines(network.segments, **options)
+    assert again.segments["oneway"].value_counts().to_dict() == found.value_counts().to_dict()
+    assert "oneway_not_known" not in again.summary
+
+
 def test_lines_join_at_shared_vertices_to_the_centimetre_and_never_where_they_cross(
     make_lines, options
 ):
@@ -245,8 +260,7 @@ DATE_LINE = (179.98, 179.999, -179.999, -179.98)
 
 
 def test_lines_across_the_180th_meridian_keep_their_kilometres(options):
-    pairs = zip(DATE_LINE, DATE_LINE[1:], strict=False)
-    lines = [LineString([(a, -16.8), (b, -16.8)]) for a, b in pairs]
+    lines = [LineString([(a, -16.8), (b, -16.8)]) for a, b in pairwise(DATE_LINE)]
     frame = gpd.GeoDataFrame(geometry=lines, crs=4326)
     network = build_network_from_lines(frame, **options)
     true_km = Geod(ellps="WGS84").inv(179.98, -16.8, -179.98, -16.8)[2] / 1000
