@@ -203,6 +203,31 @@ def test_a_change_of_vehicle_is_told_with_its_interval(run):
     assert compare_vehicles(run, ("motorcycle_driver", "van", 0.5)) == result  # seeded
 
 
+def test_a_change_of_nobody_changes_nothing(run):
+    words = describe_mode_shift(compare_vehicles(run, ("motorcycle_driver", "van", 0.0)))
+    assert words == (
+        "With 0% of the kilometres by motorcycle driver nobody changes vehicle: nothing would "
+        "change."
+    )
+
+
+def test_workers_hurt_come_before_crashes_which_say_little(run):
+    result = compare_vehicles(run, ("motorcycle_driver", "van", 0.5))
+    words = describe_mode_shift(result)
+    assert words.index("workers hurt a year") < words.index("Crashes: ")
+    assert "one crash can hurt all who are aboard" in words
+    assert "would be hurt. Crashes" in words or "fewer workers hurt. Crashes" in words
+    result["n_crashes"]["van"] = 0
+    assert "No crash of workers by van is reported yet" in describe_mode_shift(result)
+
+
+def test_a_change_too_small_to_write_is_about_as_many(run):
+    result = compare_vehicles(run, ("motorcycle_driver", "van", 0.5))
+    nothing = {"difference": -0.0, "difference_low": -0.04, "difference_high": 0.04, "before": 3.0}
+    words = describe_mode_shift({**result, "workers_hurt": nothing})
+    assert "about as many workers hurt a year (95% interval +0.0 to +0.0)" in words
+
+
 def test_words_for_groups():
     assert name_group("mode", "van") == "Van"
     assert name_group("hour", "6") == "06:00"
