@@ -17,7 +17,7 @@ from pipeline.commute_views import (
 )
 from reports.charts import render_intervals, render_shares
 from reports.what_if import describe_mode_shift
-from ui.commute_map import build_flow_deck
+from ui.commute_map import build_flow_deck, has_point, name_factories
 from ui.explorer_map import find_view, pick_places
 from ui.flow_filter import FlowFilter
 from ui.layout import escape_markdown, is_phone, page_of_run, show_cards, show_heading
@@ -115,7 +115,7 @@ def _show_figures(summary: dict[str, Any]) -> None:
 def _choose_filter(shown: Shown, summary: dict[str, Any]) -> FlowFilter:
     modes = [mode for mode, km in summary["worker_km_by_mode"].items() if km]
     factories = load_run_table(shown, "factories")
-    names = dict(zip(factories["factory_id"], factories["name"], strict=True))
+    names = dict(zip(factories["factory_id"], name_factories(factories), strict=True))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         mode = st.selectbox(
             "Travelling by",
@@ -135,7 +135,7 @@ def _choose_filter(shown: Shown, summary: dict[str, Any]) -> FlowFilter:
         factory = st.selectbox(
             "Factory",
             [None, *sorted(names)],
-            format_func=lambda key: f"{key} · {names[key]}" if key else "All factories",
+            format_func=lambda key: names[key] if key else "All factories",
             key=f"flow-factory-{shown.area.key}",
             width=320,
         )
@@ -144,9 +144,13 @@ def _choose_filter(shown: Shown, summary: dict[str, Any]) -> FlowFilter:
 
 def _show_map(shown: Shown, chosen: FlowFilter) -> None:
     factories = load_run_table(shown, "factories")
-    gates = factories.assign(label=factories["factory_id"] + " · " + factories["name"])
+    gates = factories.assign(label=name_factories(factories))
+    bounds = _find_bounds(shown, gates)
+    if bounds is None:
+        st.info("No factory has coordinates in the records: there is no map of commutes.")
+        return
     width, height = PHONE_SIZE if is_phone() else SIZE
-    view = find_view(_find_bounds(shown, gates), width=width, height=height)
+    view = find_view(bounds, width=width, height=height)
     places = pick_places(load_run_table(shown, "places"), PHONE_PLACES if is_phone() else N_PLACES)
     deck = build_flow_deck(shown, chosen, gates, view=view, places=places)
     st.pydeck_chart(
@@ -158,12 +162,14 @@ def _show_map(shown: Shown, chosen: FlowFilter) -> None:
     show_legend(shown, choose_flow_classes(shown.path, chosen.factory_id))
 
 
-def _find_bounds(shown: Shown, gates: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
-    """Return where workers travel [degrees]."""
-    routes = load_run_table(shown, "commute_routes")
-    frame = routes if len(routes) else gates
-    west, south, east, north = frame.to_crs(4326).total_bounds
-    return float(west), float(south), float(east), float(north)
+def _find_bounds(shown: Shown, gates: gpd.GeoDataFrame) -> tuple[float, float, float, float] | None:
+    """Return where workers travel [degrees]; None where no place is known."""
+    for frame in (load_run_table(shown, "commute_routes"), gates):
+        there = frame[has_point(frame)]
+        if len(there):
+            west, south, east, north = there.to_crs(4326).total_bounds
+            return float(west), float(south), float(east), float(north)
+    return None
 
 
 def _show_mix(groups: pd.DataFrame) -> None:

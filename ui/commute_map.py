@@ -11,7 +11,7 @@ from ui.explorer_map import MapView, SmallDeck, make_place_layer, style_address
 from ui.flow_filter import FlowFilter
 from ui.state import Shown
 
-__all__ = ["GATE_LAYER", "build_flow_deck"]
+__all__ = ["GATE_LAYER", "build_flow_deck", "has_point", "name_factories"]
 
 GATE_LAYER = "gates"
 GATE_RGB = (122, 31, 109)
@@ -67,9 +67,25 @@ def build_flow_deck(
     )
 
 
+def has_point(frame: gpd.GeoDataFrame) -> pd.Series:
+    """Tell which rows have a place."""
+    there: pd.Series = ~(frame.geometry.is_empty | frame.geometry.isna())
+    return there
+
+
+def name_factories(factories: pd.DataFrame) -> pd.Series:
+    """Return what factories are called on the pages; a name that is missing is left out."""
+    ids = factories["factory_id"].astype("object")
+    names = factories["name"].astype("object")
+    named = [
+        one if pd.isna(name) else f"{one} · {name}" for one, name in zip(ids, names, strict=True)
+    ]
+    return pd.Series(named, index=factories.index, dtype="str")
+
+
 def _list_points(frame: gpd.GeoDataFrame, columns: list[str]) -> pd.DataFrame:
     """Return the rows that have a point, with `position` in degrees."""
-    there = frame[~(frame.geometry.is_empty | frame.geometry.isna())]
+    there = frame[has_point(frame)]
     positions = shapely.get_coordinates(there.geometry.to_numpy()).round(6).tolist()
     return pd.DataFrame(there[columns]).assign(position=positions)
 

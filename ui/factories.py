@@ -20,7 +20,7 @@ from pipeline.commute_views import (
 )
 from reports.charts import render_shares
 from ui.commute import say_no_commutes
-from ui.commute_map import build_flow_deck
+from ui.commute_map import build_flow_deck, has_point, name_factories
 from ui.explorer_map import find_view
 from ui.flow_filter import FlowFilter
 from ui.layout import escape_markdown, is_phone, page_of_run, show_cards, show_heading
@@ -88,7 +88,7 @@ def _show_ranking(shown: Shown, ranked: pd.DataFrame) -> str:
     table = pd.DataFrame(
         {
             "Rank": ranked["rank"],
-            "Factory": ranked["factory_id"] + " · " + ranked["name"],
+            "Factory": name_factories(ranked),
             "Workers": ranked["workers"],
             "Expected crashes": ranked["expected_crashes"],
             "95% interval": interval,
@@ -133,7 +133,7 @@ def _show_ranking(shown: Shown, ranked: pd.DataFrame) -> str:
 
 def _show_factory(shown: Shown, factory: pd.Series) -> None:
     factory_id = str(factory["factory_id"])
-    st.subheader(escape_markdown(f"{factory_id} · {factory['name']}"))
+    st.subheader(escape_markdown(name_factories(factory.to_frame().T).iloc[0]))
     groups = load_run_table(shown, "commute_groups")
     own = groups[groups["factory_id"] == factory_id]
     expected = format_number(factory["expected_crashes"])
@@ -168,7 +168,15 @@ def _say_interval(factory: pd.Series) -> str:
 
 def _show_map(shown: Shown, factory_id: str) -> None:
     factories = load_run_table(shown, "factories")
-    gates = factories.assign(label=factories["factory_id"] + " · " + factories["name"])
+    gates = factories.assign(label=name_factories(factories))
+    own = gates[gates["factory_id"] == factory_id]
+    if not has_point(own).any():
+        st.info(
+            f"Factory {escape_markdown(factory_id)} has no coordinates in the records, so no way "
+            "to it is known. Correct the factory, then run the area again.",
+            icon=":material/location_off:",
+        )
+        return
     on_way, shed = _look_at_ways(str(shown.path), factory_id)
     villages = shed.assign(
         label=[
@@ -178,13 +186,14 @@ def _show_map(shown: Shown, factory_id: str) -> None:
             )
         ]
     )
-    own = gates[gates["factory_id"] == factory_id]
     bounds = pd.concat([own.geometry.to_crs(4326), villages.geometry.to_crs(4326)]).total_bounds
     west, south, east, north = map(float, bounds)
     width, height = PHONE_SIZE if is_phone() else SIZE
     hotspots = load_run_table(shown, "hotspots")
     marked = hotspots[hotspots["hotspot_id"].isin(on_way["hotspot_id"])]
-    marked = marked.assign(label=marked["rank"].astype("str") + ". " + marked["name"])
+    marked = marked.assign(
+        label=[f"{rank}. {name}" for rank, name in zip(marked["rank"], marked["name"], strict=True)]
+    )
     chosen = FlowFilter(factory_id=factory_id)
     st.pydeck_chart(
         build_flow_deck(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import geopandas as gpd
 import pandas as pd
 import pytest
 import streamlit as st
@@ -172,6 +173,33 @@ def test_the_factory_of_the_address_is_shown(open_page, home):
     words = words_of(open_page("factories", home, factory="F2"))
     assert "no commute of its workers is known" in words
     assert "F2" in words
+
+
+@pytest.mark.parametrize("page", ["factories", "commute"])
+def test_pages_draw_without_hotspots_crashes_vehicles_or_routes(open_page, tmp_path, page):
+    run = build_home(tmp_path)
+    add_commutes(run)
+    for name in ("hotspots", "crashes", "commute_routes", "commute_rates", "places"):
+        path = run / f"{name}.parquet"
+        read = pd.read_parquet if name == "commute_rates" else gpd.read_parquet
+        table = read(path).iloc[:0]
+        # an empty column comes back as numbers, not as words
+        empty = {one: table[one].astype("float64") for one in table if table[one].dtype == "str"}
+        table.assign(**empty).to_parquet(path)
+    lixels = gpd.read_parquet(run / "lixels.parquet")
+    lixels.assign(hotspot_id=float("nan")).to_parquet(run / "lixels.parquet")
+    app = open_page(page, tmp_path)
+    assert not app.exception
+    assert not app.error
+    if page == "factories":
+        assert "None of the hotspots lies on its workers" in words_of(app)
+
+
+def test_a_factory_without_coordinates_has_a_sentence_not_a_map(open_page, home):
+    app = open_page("factories", home, factory="F2")
+    assert not app.get("deck_gl_json_chart")
+    assert "has no coordinates in the records" in words_of(app)
+    assert open_page("factories", home, factory="F1").get("deck_gl_json_chart")
 
 
 def test_the_commute_page_compares_vehicles(open_page, home):
