@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 
 from tests.ui.fixture_commutes import add_commutes
+from tests.ui.fixture_hotspots import add_variants
 from tests.ui.fixture_run import build_home
 
 HOST = "127.0.0.1"
@@ -49,7 +50,7 @@ def browser():
 def app_address(root, tmp_path_factory):
     """The app as `streamlit run app.py` serves it, on a workspace with one published run."""
     home = tmp_path_factory.mktemp("served")
-    add_commutes(build_home(home))
+    add_commutes(add_variants(build_home(home)))
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]

@@ -60,6 +60,22 @@ def test_filter_changes_table_and_map(open_page):
     assert watch.errors == []
 
 
+def test_another_method_changes_table_and_map_together(open_page):
+    page, watch = open_page("/hotspots")
+    wait_for_map(page)
+    before = page.get_by_test_id("stDeckGlJsonChart").screenshot()
+    page.get_by_label("Found by").first.click()
+    page.get_by_role("option", name="Gi* (clusters of rates)").click()
+    page.wait_for_selector("text=These are not the published hotspots.")
+    wait_until_still(page)
+    page.wait_for_timeout(1_500)
+    assert page.get_by_test_id("stDeckGlJsonChart").screenshot() != before
+    click_row(page, 1)
+    page.wait_for_url("**hotspot=V1*")
+    page.wait_for_selector("text=it has no page")
+    assert watch.errors == []
+
+
 def wait_for_map(page):
     """Wait until the map's tiles are drawn: the style is read and a tile was answered."""
     page.wait_for_function(

@@ -24,6 +24,8 @@ OTHER_SEED = 1  # the default one is recovered in tests/pipeline/test_demo.py
 def find_hotspots(root, tmp_path, monkeypatch):
     """Return a function: draw a sample, run it as `demo` does, give its hotspots and truth."""
 
+    found = {}
+
     def find(seed, *, with_hotspots):
         data = tmp_path / "data"
         write_sample(data, seed=seed, with_hotspots=with_hotspots)
@@ -35,8 +37,10 @@ def find_hotspots(root, tmp_path, monkeypatch):
         manifest = build_demo(workspace, settings=Settings())
         run = workspace.runs_folder(DEMO_KEY) / manifest["run_id"]
         truth = json.loads((data / "sample" / "truth.json").read_text("utf-8"))
+        found["variants"] = gpd.read_parquet(run / "hotspot_variants.parquet")
         return gpd.read_parquet(run / "hotspots.parquet").sort_values("rank"), truth["hotspots"]
 
+    find.found = found
     return find
 
 
@@ -56,6 +60,12 @@ def test_planted_hotspots_are_in_the_top_ten(find_hotspots, seed):
     assert n_found >= 5
     n_false = int((~hotspots.geometry.intersects(areas.union_all())).sum())
     assert n_false <= 2
+    variants = find_hotspots.found["variants"]
+    variants = variants[(variants["control"] != "pointwise") & (variants["null_model"] != "length")]
+    assert set(variants["method"]) == {"window", "density", "gi_star"}
+    for keys, found in variants.groupby(["method", "null_model", "control"]):
+        assert sum(bool(found.intersects(area).any()) for area in areas) >= 5, keys
+        assert (~found.intersects(areas.union_all())).sum() <= 3, keys
 
 
 @pytest.mark.parametrize("seed", [DEFAULT_SEED, OTHER_SEED])
