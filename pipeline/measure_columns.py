@@ -29,9 +29,9 @@ __all__ = ["Yardsticks", "add_measures", "search_peaks"]
 INJURIES = (Severity.FATAL.value, Severity.SERIOUS.value, Severity.SLIGHT.value)
 COUNTED = ("n_crashes", *(f"n_{word.value}" for word in Severity), "n_unknown_severity")
 N_WORST = 20
-MOST_DRAWN = 5_000_000  # sites times draws
-LEAST_DRAWS, MOST_DRAWS = 100, 500
-N_FOLLOWED = 2000  # sites with an interval of their rank
+MOST_DRAWN = 3_000_000  # sites times draws
+LEAST_DRAWS, MOST_DRAWS = 100, 300
+N_FOLLOWED = 1000  # sites with an interval of their rank
 GREATEST_CV = 0.5
 LEAST_MEAN = 1e-9  # where a crash was counted, one was possible
 

@@ -57,8 +57,9 @@ PEAK_KM = (0.1, 0.2, 0.3)
 HELD_SHARES = (0.5, 0.8)
 TOP = (20, 100)
 N_RESAMPLES = 100
-MOST_RESAMPLED = 3_000_000  # sites times resamples, for each pair of measures
+MOST_RESAMPLED = 500_000  # sites times resamples, for each pair of measures
 N_CURVE = 100
+WINDOWS_A_ROAD = 40  # looked through for each road that is listed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,10 @@ def compute_measures(
 ) -> SiteMeasures:
     """Compute all measures of all kinds of sites; see `measure_sites`."""
     flags = build_crash_counts(crashes)
-    table, road_counts, predictions = build_roads(segments, crashes, flags, exposure)
+    radius_m = yardsticks.intersection_radius_m
+    table, road_counts, predictions = build_roads(
+        segments, crashes, flags, exposure, intersection_radius_m=radius_m
+    )
     roads = Roads(
         segments=segments,
         lixels=lixels,
@@ -143,13 +147,7 @@ def compute_measures(
         exposure=exposure,
     )
     kinds = [
-        build_segments(
-            segments,
-            crashes,
-            flags,
-            exposure,
-            intersection_radius_m=yardsticks.intersection_radius_m,
-        ),
+        build_segments(segments, crashes, flags, exposure, intersection_radius_m=radius_m),
         build_intersections(intersections, crashes, flags, exposure),
         build_windows(roads, window_km=WINDOW_KM, step_km=STEP_KM, name="window"),
         build_windows(roads, window_km=WHOLE_KM, step_km=WHOLE_KM, name="corridor"),
@@ -342,8 +340,8 @@ def load_worst(
 ) -> pd.DataFrame:
     """Return the worst sites of a kind by a measure; only their rows are kept in memory.
 
-    Equal ranks are told apart by the excess with Empirical Bayes. Of windows, those with the
-    most excess of their road can be asked for alone.
+    Equal ranks are told apart by the excess with Empirical Bayes. Of windows, only the worst of
+    each road can be asked for; roads whose worst is far down the ranks are then left out.
 
     Raises
     ------
@@ -357,16 +355,18 @@ def load_worst(
     columns += ["excess_expected", "p_worst", "rank_low", "rank_high", measure.column]
     columns += [name for name in (measure.low, measure.high, measure.beside) if name]
     columns += [f"rank_{one.key}" for one in COMPARED] + [f"rank_{key}"]
-    columns += ["is_worst"] if is_window else ["site_type"]
-    wanted: list[tuple[str, str, object]] = [(f"rank_{measure.key}", "<=", n_worst)]
+    columns += ["corridor_id"] if is_window else ["site_type"]
+    last = n_worst * (WINDOWS_A_ROAD if is_one_a_road else 1)
+    wanted: list[tuple[str, str, object]] = [(f"rank_{measure.key}", "<=", last)]
     if not is_window:
         wanted.append(("site_type", "==", kind))
-    elif is_one_a_road:
-        wanted = [("is_worst", "==", True), (measure.column, ">", -np.inf)]
     try:
         table = pd.read_parquet(path, columns=list(dict.fromkeys(columns)), filters=wanted)
     except (OSError, ValueError, KeyError) as error:
         message = f"{path.name}: cannot be read: {error}; run the area again."
         raise MissingDataError(message) from error
     order = [f"rank_{measure.key}", "rank_excess_expected", "site_id"]
-    return table.sort_values(order, ignore_index=True).head(n_worst)
+    table = table.sort_values(order, ignore_index=True)
+    if is_window and is_one_a_road:
+        table = table.drop_duplicates("corridor_id", ignore_index=True)
+    return table.head(n_worst)

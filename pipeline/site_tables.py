@@ -129,8 +129,7 @@ def build_segments(
     table["lon"], table["lat"] = find_lon_lat(
         gpd.GeoSeries(segments.geometry.interpolate(0.5, normalized=True), crs=segments.crs)
     )
-    n_ends = segments[["intersection_u", "intersection_v"]].notna().sum(axis=1).to_numpy()
-    inside_m = intersection_radius_m * n_ends
+    inside_m = measure_inside(segments, intersection_radius_m)
     table["open_length_m"] = np.maximum(table["length_m"] - inside_m, LEAST_LENGTH_M)
     open_road = ("open_length_m",)
     predictions = fit_outcomes(
@@ -145,13 +144,30 @@ def build_segments(
 
 
 def build_roads(
-    segments: gpd.GeoDataFrame, crashes: pd.DataFrame, flags: pd.DataFrame, exposure: pd.DataFrame
+    segments: gpd.GeoDataFrame,
+    crashes: pd.DataFrame,
+    flags: pd.DataFrame,
+    exposure: pd.DataFrame,
+    *,
+    intersection_radius_m: float,
 ) -> tuple[pd.DataFrame, pd.DataFrame, Predictions]:
-    """Describe the segments with all their crashes, those at intersections too."""
+    """Describe the segments with all their crashes, those at intersections too.
+
+    Their density grows with the share of the length that is within an intersection.
+    """
     row = crashes["segment_id"].to_numpy(dtype=np.int64, na_value=-1)
     counts = count_at(row, len(segments), flags)
     table, terms = describe_roads(segments, exposure)
-    return table, counts, fit_outcomes(table, counts, terms)
+    inside_m = measure_inside(segments, intersection_radius_m)
+    table["intersection_share"] = np.minimum(inside_m / table["length_m"], 1.0)
+    linear = ("intersection_share", *terms.linear_terms)
+    return table, counts, fit_outcomes(table, counts, replace(terms, linear_terms=linear))
+
+
+def measure_inside(segments: pd.DataFrame, intersection_radius_m: float) -> np.ndarray:
+    """Return the length of each segment that is within the radius of its intersections [m]."""
+    n_ends = segments[["intersection_u", "intersection_v"]].notna().sum(axis=1)
+    return intersection_radius_m * n_ends.to_numpy(dtype=np.float64)
 
 
 def describe_roads(

@@ -31,13 +31,14 @@ N_MAPPED = 20
 MAP_HEIGHT = 470
 PLOT_HEIGHT = 260
 ONE_A_ROAD = (
-    "Windows overlap, so neighbours are nearly the same place. On: of each road only the window "
-    "with the most excess, luck taken out; its rank is among all windows."
+    "Windows overlap, so neighbours are nearly the same place. On: of each road only its worst "
+    "window; its rank is among all windows."
 )
 KIND_OF_FUNCTION = {"window": "road", "corridor": "road"}
 COLUMN_WORDS = {
     "length_m": "Length of the road [m]",
     "open_length_m": "Length outside intersections [m]",
+    "intersection_share": "Share of the length within intersections",
     "ln_workers": "Workers a day (logarithm)",
     "ln_population": "People around (logarithm)",
     "ln_night_light": "Light at night (logarithm)",

@@ -128,6 +128,7 @@ def describe_function(found: Mapping[str, Any]) -> str:
 
 
 WORDS = {
+    "intersection_share": "how much of it is within intersections",
     "ln_workers": "how many workers pass",
     "ln_population": "how many people live around",
     "ln_night_light": "light at night",
