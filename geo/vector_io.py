@@ -19,7 +19,15 @@ from pyproj import CRS
 from core.errors import CrsError, DataSourceError, GeometryError, MissingDataError, TableError
 from geo.crs import WGS84, parse_crs
 
-__all__ = ["LINE_TYPES", "explode_lines", "read_layer", "read_lines", "read_points", "write_layer"]
+__all__ = [
+    "LINE_TYPES",
+    "explode_lines",
+    "find_coordinate_columns",
+    "read_layer",
+    "read_lines",
+    "read_points",
+    "write_layer",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -268,7 +276,7 @@ def _read_table(path: Path, crs: object | None) -> GeoDataFrame:
     wkt = _first_name(names, _WKT_NAMES)
     if wkt is not None:
         return _from_wkt(frame, str(wkt), system, path)
-    lon, lat = _first_name(names, _LON_NAMES), _first_name(names, _LAT_NAMES)
+    lon, lat = find_coordinate_columns(frame.columns)
     if lon is None or lat is None:
         missing = [word for word, name in (("lon", lon), ("lat", lat)) if name is None]
         raise TableError.missing_columns(str(path), missing, [str(name) for name in frame])
@@ -290,6 +298,12 @@ def _from_wkt(frame: pd.DataFrame, column: str, crs: CRS, path: Path) -> GeoData
         )
         raise GeometryError(message)
     return GeoDataFrame(frame.drop(columns=column), geometry=shapes, crs=crs)
+
+
+def find_coordinate_columns(columns: Iterable[object]) -> tuple[str | None, str | None]:
+    """Return the columns of a table that are longitude and latitude by their names."""
+    names = {str(name).strip().lower(): str(name) for name in columns}
+    return _first_name(names, _LON_NAMES), _first_name(names, _LAT_NAMES)
 
 
 def _first_name(names: dict[str, str], wanted: Iterable[str]) -> str | None:

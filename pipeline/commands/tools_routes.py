@@ -13,20 +13,26 @@ import shapely
 
 from core.errors import CrsError, TableError
 from core.units import M_PER_KM
-from geo.crs import is_metric, require_unique
+from geo.crs import is_metric
 from geo.linear import cut_lines, flatten_lines
 from geo.road_graph import VEHICLES, get_vehicle
+from geo.route_ends import NO_GATE, NO_ORIGIN
 from geo.route_lines import draw_routes
 from geo.routing import RouteOptions, Routes, build_routable_roads, find_routes
-from geo.vector_io import read_layer, read_points, write_layer
+from geo.vector_io import read_layer, write_layer
 from pipeline.cli_output import echo_json, echo_pairs, make_progress
 from pipeline.commands.shared import existing_file, json_option
+from pipeline.route_points import (
+    ROW_NUMBERS_COLUMN,
+    RoutePoints,
+    read_route_points,
+    require_column,
+)
 
 __all__ = ["routes"]
 
 MAX_KM = 40.0
 S_PER_MIN = 60.0
-ID_COLUMN = "id"
 
 
 @click.command()
@@ -80,10 +86,12 @@ ID_COLUMN = "id"
 @click.option(
     "--id",
     "id_column",
-    default=ID_COLUMN,
+    default=ROW_NUMBERS_COLUMN,
     show_default=True,
     help="Column with the names of origins and of destinations; where absent, row numbers.",
 )
+@click.option("--origin-id", help="Column with the names of origins, where it is not --id.")
+@click.option("--destination-id", help="Likewise of destinations.")
 @json_option
 def routes(
     *,
@@ -98,24 +106,33 @@ def routes(
     max_destination_m: float,
     to_column: str | None,
     id_column: str,
+    origin_id: str | None,
+    destination_id: str | None,
     as_json: bool,
 ) -> None:
     """Find the fastest routes from origins to destinations.
 
     Each route is written as a line with the ids of both ends, time_s, length_m, access_m,
-    alternative (0 is the fastest) and share. What cannot be reached is listed with the reason
-    in a CSV beside it, named NAME.unreachable.csv.
+    alternative (0 is the fastest), share, and origin_row (from 0, in the file). What cannot be
+    reached is listed with the reason in a CSV beside it, named NAME.unreachable.csv.
     """
     rules = get_vehicle(vehicle)
     segments = read_layer(folder / "segments.parquet")
     if not is_metric(segments.crs):
         raise CrsError.not_metric(str(folder), segments.crs.to_string())
-    starts, gates = (read_points(path).to_crs(segments.crs) for path in (origins, destinations))
-    start_ids = _read_ids(starts, id_column, origins, is_unique=False)
-    gate_ids = _read_ids(gates, id_column, destinations, is_unique=to_column is not None)
+    starts = read_route_points(
+        origins, segments, what="origins", id_column=origin_id or id_column, is_unique=False
+    )
+    gates = read_route_points(
+        destinations,
+        segments,
+        what="destinations",
+        id_column=destination_id or id_column,
+        is_unique=True,
+    )
     pairs, nameless = None, _no_rows()
     if to_column is not None:
-        pairs, nameless = _match_names(starts, to_column, start_ids, gate_ids, origins)
+        pairs, nameless = _match_names(starts, to_column, gates.ids, origins)
     limit_km = max_km or (MAX_KM if pairs is None else np.inf)
     options = RouteOptions(
         max_distance_m=limit_km * M_PER_KM,
@@ -125,23 +142,23 @@ def routes(
     )
     found = find_routes(
         build_routable_roads(segments, vehicle=rules),
-        starts,
-        gates,
+        starts.points,
+        gates.points,
         pairs=pairs,
         options=options,
         progress=make_progress(),
     )
     lines = _draw(found, segments)
-    table = _name_ends(found.routes, start_ids, gate_ids)
+    table = _name_ends(found.routes, starts, gates)
     write_layer(gpd.GeoDataFrame(table, geometry=lines, crs=segments.crs), out)
-    lost = _name_ends(found.unreachable, start_ids, gate_ids)
+    lost = _name_ends(_say_why(found.unreachable, starts, gates), starts, gates)
     lost = pd.concat([lost, nameless], ignore_index=True) if len(nameless) else lost
     beside = out.with_name(f"{out.stem}.unreachable.csv")
     lost.to_csv(beside, index=False, encoding="utf-8")
     summary = {
         "vehicle": rules.name,
-        "n_origins": len(starts),
-        "n_destinations": len(gates),
+        "n_origins": len(starts.points),
+        "n_destinations": len(gates.points),
         **_summarise(found, lost),
         "out": str(out),
         "unreachable_out": str(beside),
@@ -152,26 +169,12 @@ def routes(
         echo_pairs(summary)
 
 
-def _read_ids(points: gpd.GeoDataFrame, column: str, path: Path, *, is_unique: bool) -> pd.Series:
-    """Return the names of points, row numbers where there is no such column."""
-    if column not in points:
-        if column != ID_COLUMN:
-            found = [str(name) for name in points.columns]
-            raise TableError.missing_columns(str(path), [column], found)
-        return pd.Series(np.arange(len(points)), dtype=object)
-    if is_unique:
-        require_unique(points, column)
-    ids: pd.Series = points[column].astype(object).reset_index(drop=True)
-    return ids
-
-
 def _match_names(
-    starts: gpd.GeoDataFrame, column: str, start_ids: pd.Series, gate_ids: pd.Series, path: Path
+    origins: RoutePoints, column: str, gate_ids: pd.Series, path: Path
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return which row goes to which, and the origins whose destination is not there."""
-    if column not in starts:
-        found = [str(name) for name in starts.columns]
-        raise TableError.missing_columns(str(path), [column], found)
+    starts = origins.points
+    require_column(starts, column, path, "--to")
     row_of_gate = {_to_text(name): row for row, name in enumerate(gate_ids)}
     names = starts[column].map(_to_text)
     gate = names.map(row_of_gate).reset_index(drop=True)
@@ -182,12 +185,13 @@ def _match_names(
     lost = np.flatnonzero(~is_known)
     nameless = pd.DataFrame(
         {
-            "origin_id": start_ids.to_numpy()[lost],
+            "origin_id": origins.ids.to_numpy()[lost],
             "destination_id": starts[column].to_numpy(dtype=object)[lost],
             "reason": [
                 f"no destination is named {names.iloc[row]!r}" if names.iloc[row] else "names none"
                 for row in lost
             ],
+            "origin_row": lost,
         }
     )
     return pairs, nameless
@@ -203,18 +207,32 @@ def _to_text(value: str | float | None) -> str:
 
 
 def _no_rows() -> pd.DataFrame:
-    return pd.DataFrame(columns=["origin_id", "destination_id", "reason"])
+    return pd.DataFrame(columns=["origin_id", "destination_id", "reason", "origin_row"])
 
 
-def _name_ends(table: pd.DataFrame, start_ids: pd.Series, gate_ids: pd.Series) -> pd.DataFrame:
-    """Put the names of both ends in place of their rows."""
+def _name_ends(table: pd.DataFrame, starts: RoutePoints, gates: RoutePoints) -> pd.DataFrame:
+    """Put the names of both ends in place of their rows; of origins the row stays too."""
     named = table.drop(columns=["origin", "gate"])
-    for place, (column, ids) in enumerate((("origin", start_ids), ("gate", gate_ids))):
-        names = ids.reindex(table[column].to_numpy(dtype=float, na_value=np.nan)).to_numpy()
+    for place, (column, ends) in enumerate((("origin", starts), ("gate", gates))):
+        row = table[column].astype("Int64").reset_index(drop=True)
+        ids = ends.ids.to_numpy()
+        names = pd.Series([None if pd.isna(one) else ids[one] for one in row], dtype=object)
+        names = names.convert_dtypes() if row.isna().any() else names.infer_objects()
+        names.index = named.index
         named.insert(place, "origin_id" if column == "origin" else "destination_id", names)
-    for column in ("origin_id", "destination_id"):
-        named[column] = named[column].infer_objects()
+    named["origin_row"] = table["origin"]
     return named
+
+
+def _say_why(lost: pd.DataFrame, starts: RoutePoints, gates: RoutePoints) -> pd.DataFrame:
+    """Say what the coordinates look like in place of that there are none."""
+    reason = lost["reason"].to_numpy(dtype=object, copy=True)
+    for column, ends, none in (("origin", starts, NO_ORIGIN), ("gate", gates, NO_GATE)):
+        for at in np.flatnonzero((reason == none) & lost[column].notna()):
+            problem = ends.problem[lost[column].iloc[at]]
+            if problem is not None:
+                reason[at] = f"the {column} has {problem}"
+    return lost.assign(reason=reason)
 
 
 def _draw(found: Routes, segments: gpd.GeoDataFrame) -> np.ndarray[Any, np.dtype[np.object_]]:
