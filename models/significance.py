@@ -165,8 +165,8 @@ def compute_significance(
     Raises
     ------
     InputError
-        If shapes differ, counts are not counts, a weight is missing, or crashes lie where the
-        null expects none.
+        If shapes differ, counts are not counts, a weight is missing, crashes lie where the null
+        expects none, or the seed is below 0.
 
     Notes
     -----
@@ -195,6 +195,9 @@ def compute_significance(
     Bohm & Zech (2014). Statistics of weighted Poisson events and its applications. Nuclear
     Instruments and Methods A 748, 1-6. doi:10.1016/j.nima.2014.02.021
     """
+    if seed < 0:
+        message = f"seed is {seed}; give a whole number from 0."
+        raise InputError(message)
     counts = _require_possible(n_crashes, null, smoothing)
     chosen = options or SignificanceOptions()
     smoothed = describe_smoothed(smoothing, null, float(counts.sum()))

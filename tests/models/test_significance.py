@@ -239,6 +239,8 @@ def test_what_cannot_be_tested_is_said():
         compute_significance([1, 0], null, one * np.nan, seed=1)
     with pytest.raises(InputError, match="not counts"):
         compute_significance([0.5, 0], null, one, seed=1)
+    with pytest.raises(InputError, match="seed is -1"):
+        compute_significance([1, 0], null, one, seed=-1)
     with pytest.raises(InputError, match="n_maps is 5"):
         SignificanceOptions(n_maps=5)
     with pytest.raises(InputError, match="n_simulations is 99"):
