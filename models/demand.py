@@ -180,7 +180,8 @@ def _balance(weight: FloatArray, total: FloatArray, capacity: FloatArray | None)
     room = float(capacity[weight.sum(axis=0) > 0].sum())
     message = (
         f"villages cannot hold the workers: {float(total.sum()):g} workers, room for {room:g} in "
-        f"reach; {int((over > 0).sum())} village(s) stay too full; raise max_share or add villages."
+        f"reach; {int((over > 0).sum())} village(s) stay too full; let "
+        "a greater share of a village's people work there, or add villages."
     )
     raise ConvergenceError(message)
 

@@ -113,7 +113,7 @@ def demand(
         capacity_share=capacity_share,
         is_equal=equal,
     )
-    origins, found = spread_workers(gates, homes, km, rules)
+    origins, found = spread_workers(gates, homes, km, rules, files=(str(factories), str(villages)))
     write_whole(out, lambda path: origins.to_csv(path, index=False, encoding="utf-8"))
     how = "straight lines" if folder is None else f"along roads by {vehicle}"
     summary = {"distances": how, "equal": equal, **found, "out": str(out)}

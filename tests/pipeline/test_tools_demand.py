@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.demand import estimate_demand
 from pipeline.cli import cli
 from pipeline.commute_summary import count_modelled, warn
 from pipeline.demand import compute_straight_km, round_to_whole
@@ -51,7 +52,9 @@ def test_two_villages_by_hand(call):
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert told["decay"] == pytest.approx(np.log(3) / 8, rel=1e-4)
-    assert told["mean_distance_km"] == pytest.approx(4.0)
+    assert told["mean_distance_stated_km"] == 4.0
+    assert told["mean_distance_km"] == pytest.approx((31 * 2 + 10 * 10) / 41, abs=1e-3)
+    assert told["warnings"] == []
     assert told["distances"] == "straight lines"
     assert (told["n_villages"], told["n_villages_with_workers"], told["workers"]) == (4, 2, 41)
     assert told["n_villages_without_population"] == 1
@@ -59,7 +62,7 @@ def test_two_villages_by_hand(call):
     rows = pd.read_csv(out)
     assert rows["workers"].tolist() == [31, 10]
     assert rows["village"].tolist() == ["Near", "Far"]
-    assert set(rows["place_note"]) == {"modelled by gravity, mean distance 4 km"}
+    assert set(rows["place_note"]) == {"modelled by gravity, mean distance 3.951 km"}
     assert rows["origin_id"].is_unique
 
 
@@ -108,7 +111,12 @@ def test_villages_may_count_alike_and_factories_that_cannot_be_used_are_listed(c
         (FACTORIES, VILLAGES, ["--equal", "--capacity-share", "0.5"], "needs its population"),
         (FACTORIES, VILLAGES, ["--capacity-share", "0.01"], "cannot hold the workers"),
         (FACTORIES, VILLAGES, ["--max-km", "5"], "cannot be reached"),
-        (FACTORIES, VILLAGES, ["--max-km", "1"], "none of 1 can be used"),
+        (
+            FACTORIES,
+            VILLAGES,
+            ["--max-km", "1"],
+            r"f.csv: none of 1 factories can be used, the first: no village",
+        ),
         (FACTORIES + "F1,4,100,0.01\n", VILLAGES, [], "come again"),
         ("factory_id,lon,lat\nF1,100,0.01\n", VILLAGES, [], "workers"),
     ],
@@ -117,6 +125,7 @@ def test_what_cannot_be_done_is_refused_in_words(call, factories, villages, word
     result, out = call(factories, villages, *words)
     assert result.exit_code != 0
     assert message in str(result.exception)
+    assert "max_share" not in str(result.exception)
     assert not out.exists()
 
 
@@ -127,14 +136,48 @@ def test_what_cannot_be_done_is_refused_in_words(call, factories, villages, word
 def test_rounding_keeps_totals_and_stays_within_one(weights, total):
     weight = np.array([weights]) + 1e-3
     shares = total * weight / weight.sum()
-    whole = round_to_whole(shares)
+    km = np.arange(len(weights))[None, :] % 7.0
+    whole = round_to_whole(shares, km)
     assert whole.sum() == total
     assert (whole >= 0).all()
     assert np.abs(whole - shares).max() < 1 + 1e-6
+    # no stretch of distance gains or loses more than one worker
+    order = np.argsort(km[0], kind="stable")
+    assert np.abs(np.cumsum((whole - shares)[0, order])).max() < 1 + 1e-6
 
 
-def test_equal_remainders_go_to_the_first():
-    assert round_to_whole(np.array([[1.5, 1.5, 1.0]])).tolist() == [[2, 1, 1]]
+def test_rounding_by_hand():
+    # rests 0.5, 0.25, 0.25 at 1, 2 and 6 km come to 2.5 km: the nearest worker to give is at 2
+    assert round_to_whole(np.array([[3.5, 0.25, 0.25]]), np.array([[1.0, 2.0, 6.0]])).tolist() == [
+        [3, 1, 0]
+    ]
+    # the second factory makes up for the half kilometre that the first has too little
+    twice = round_to_whole(np.full((2, 2), 0.5), np.array([[1.0, 2.0], [1.0, 2.0]]))
+    assert twice.sum(axis=0).tolist() == [1, 1]
+
+
+def test_few_workers_in_many_villages_keep_their_mean_distance():
+    rng = np.random.default_rng(6)
+    km = np.sqrt(rng.uniform(0, 40**2, (2, 5000)))
+    found = estimate_demand([200, 100], np.ones(5000), km, mean_distance_km=10.0)
+    assert np.quantile(found.workers, 0.999) < 0.9  # largest remainders would keep the near only
+    whole = round_to_whole(found.workers, km)
+    assert whole.sum(axis=1).tolist() == [200, 100]
+    assert (whole * km).sum() / 300 == pytest.approx(10.0, rel=1e-3)
+    beyond = np.where(km > 20, found.workers, 0).sum(), np.where(km > 20, whole, 0).sum()
+    assert beyond[1] == pytest.approx(beyond[0], abs=2)
+
+
+def test_a_mean_that_whole_workers_cannot_have_is_told(call):
+    # one worker lives at 2 or at 10 km; 3 of 4 parts at 2 km give the mean of 4
+    result, out = call(FACTORIES.replace(",41,", ",1,"), VILLAGES, "--json")
+    told = json.loads(result.stdout)
+    assert told["mean_distance_km"] == pytest.approx(2.0, abs=1e-3)
+    assert told["warnings"] == [
+        "The mean distance of the rows is 2 km, not the 4 km stated: 1 whole worker(s) cannot be "
+        "spread so."
+    ]
+    assert set(pd.read_csv(out)["place_note"]) == {"modelled by gravity, mean distance 2 km"}
 
 
 def test_along_roads_the_way_round_counts(call, tmp_path):
@@ -182,6 +225,6 @@ def test_cambodian_villages_without_population(shared_data, tmp_path):
         rows["factory_id"].eq("X2").astype(int), range(len(rows))
     ]
     mean = np.average(own, weights=rows["workers"])
-    assert mean == pytest.approx(told["mean_distance_of_whole_workers_km"], rel=1e-6)
-    assert told["mean_distance_km"] == pytest.approx(8.0)
-    assert mean == pytest.approx(8.0, rel=0.2)
+    assert mean == pytest.approx(told["mean_distance_km"], rel=1e-6)
+    assert mean == pytest.approx(8.0, rel=1e-3)
+    assert told["warnings"] == []
