@@ -259,7 +259,7 @@ def test_maps_of_chance_seldom_show_anything(name, k):
     kind = (np.arange(n) < n // 3).astype(int)
     exposure = np.exp(rng.normal(0, 1, group.max() + 1))[group]
     true = {"length": np.ones(n), "road_class": 1 + 2 * kind}.get(name, exposure)
-    options = SignificanceOptions(n_maps=59, n_workers=1)
+    options = SignificanceOptions(n_maps=39, n_workers=1)
     n_family = n_fdr = 0
     share = []
     for number in range(200):
@@ -284,17 +284,17 @@ def test_worse_stretches_are_found_more_often():
     smoothing, group = streets(8)
     n = len(group)
     planted = smoothing[[90]].toarray()[0] > 0
-    options = SignificanceOptions(n_maps=99, n_workers=1)
+    options = SignificanceOptions(n_maps=59, n_workers=1)
     found = []
     for times in (1, 2, 3, 5):
         mean = np.where(planted, times, 1.0)
         hits = 0
-        for number in range(40):
+        for number in range(25):
             crashes = rng.multinomial(700, mean / mean.sum())
             null = build_null("length", crashes, np.full(n, 50.0))
             result = compute_significance(crashes, null, smoothing, seed=number, options=options)
             hits += (result.q_value[planted] <= 0.05).any()
-        found.append(hits / 40)
+        found.append(hits / 25)
     assert found[0] <= 0.1
     assert found[3] >= 0.95
     assert (np.diff(found) >= 0).all()
