@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -34,6 +34,7 @@ class ShownHotspots:
     table: gpd.GeoDataFrame  # by rank
     name: str  # of the method, null and control; part of the widgets' keys
     is_published: bool
+    words: str = ""  # what they are, in a sentence or two
     published_ids: frozenset[str] = frozenset()
     of_lixel: Mapping[int, str] = field(default_factory=dict)  # empty for the published
 
@@ -57,8 +58,9 @@ def choose_hotspots(shown: Shown) -> ShownHotspots:
         return published
     standard = {key: str(summary["published"][key]) for key in KEYS}
     chosen = _ask(shown, summary, standard)
+    words = _say(chosen, standard, float(summary["published"]["level"]), summary)
     if chosen == standard:
-        return published
+        return replace(published, words=words)
     is_chosen = pd.Series(True, index=variants.index)
     for key, word in chosen.items():
         is_chosen &= variants[key] == word
@@ -68,6 +70,7 @@ def choose_hotspots(shown: Shown) -> ShownHotspots:
         table=gpd.GeoDataFrame(table),
         name="-".join(chosen.values()),
         is_published=False,
+        words=words,
         published_ids=ids,
         of_lixel=dict(zip(lixels["lixel_ids"].astype("int64"), lixels["hotspot_id"], strict=True)),
     )
@@ -82,26 +85,23 @@ def _load_variants(shown: Shown) -> gpd.GeoDataFrame | None:
 
 
 def _ask(shown: Shown, summary: Mapping[str, Any], standard: dict[str, str]) -> dict[str, str]:
-    """Show the three choices, and say in a sentence what they mean."""
+    """Show the three choices, and what each of them means."""
     had = {key: {str(one[key]) for one in summary["variants"]} for key in KEYS}
     box = st.expander("How hotspots are found") if is_phone() else st.container()
     chosen: dict[str, str] = {}
-    with box:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            for key, (label, words) in LABELS.items():
-                options = [word for word in words if word in had[key]]
-                chosen[key] = st.selectbox(
-                    label,
-                    options,
-                    index=options.index(standard[key]),
-                    format_func=partial(_name, words),
-                    key=f"hotspots-{key}-{shown.run_id}",
-                    width=215,
-                )
-            with st.popover("What do these mean?"):
-                st.markdown(_explain(summary, standard))
-        level = float(summary["published"]["level"])
-        st.caption(_say(chosen, standard, level, summary))
+    with box, st.container(horizontal=True, vertical_alignment="bottom"):
+        for key, (label, words) in LABELS.items():
+            options = [word for word in words if word in had[key]]
+            chosen[key] = st.selectbox(
+                label,
+                options,
+                index=options.index(standard[key]),
+                format_func=partial(_name, words),
+                key=f"hotspots-{key}-{shown.run_id}",
+                width=215,
+            )
+        with st.popover("What do these mean?"):
+            st.markdown(_explain(summary, standard))
     return chosen
 
 

@@ -45,6 +45,8 @@ def hotspots_page(shown: Shown) -> None:
         _show_map(shown, found.table, matching, selected, chosen)
         show_legend(shown, _period_words(shown, chosen), choose_classes(shown.path))
     with right:
+        if found.words:
+            st.caption(found.words)
         _show_table(table, selected, chosen, found.name)
         _show_selected(shown, found, selected)
     show_area(shown)
