@@ -198,6 +198,7 @@ def test_few_crashes_and_no_named_road_are_no_failure(town, n):
     assert found.screening["crash_rate"].isna().all()
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same(town):
     crashes = make_crashes(np.arange(30), severity=["fatal"] * 10 + ["slight"] * 20)
     one, other = measure(town, crashes), measure(town, crashes)
