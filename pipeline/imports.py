@@ -87,7 +87,7 @@ def import_records(
         If the file or the mapping cannot be used; nothing was taken then.
     """
     load_area(workspace, area)
-    described = find_mapping(workspace, mapping) if isinstance(mapping, str) else mapping
+    described = find_mapping(workspace, mapping, kind) if isinstance(mapping, str) else mapping
     near = find_bounds(workspace, area)
     routes = open_routes(path, near_wgs84=near) if kind == "route" and not sheet else None
     options: dict[str, Any] = {

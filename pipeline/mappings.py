@@ -22,8 +22,10 @@ def list_mappings(workspace: Workspace, kind: str) -> list[str]:
     return [name for name in names if find_mapping(workspace, name).find_table(kind) is not None]
 
 
-def find_mapping(workspace: Workspace, name: str) -> Mapping:
+def find_mapping(workspace: Workspace, name: str, kind: str = "") -> Mapping:
     """Return a mapping: one kept in the workspace, else a file or a ready one.
+
+    `kind` is what a mapping describes that names no kind itself, if it can.
 
     Raises
     ------
@@ -32,7 +34,7 @@ def find_mapping(workspace: Workspace, name: str) -> Mapping:
     """
     kept = _folder(workspace) / f"{name}.yaml"
     is_kept = NAME_PATTERN.fullmatch(name) is not None and kept.is_file()
-    return load_mapping(kept if is_kept else name)
+    return load_mapping(kept if is_kept else name, kind=kind)
 
 
 def keep_mapping(workspace: Workspace, name: str, mapping: Mapping) -> Path:

@@ -8,6 +8,7 @@ records. It holds data only: nothing in it is executed.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -275,13 +276,15 @@ class _TextLoader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - as its base declares it
 
 
-def load_mapping(path_or_name: str | Path) -> Mapping:
+def load_mapping(path_or_name: str | Path, *, kind: str = "") -> Mapping:
     """Read a mapping from a YAML file, or a ready one by its name.
 
     Parameters
     ----------
     path_or_name
         Path of a YAML file, or a name such as `porto_alegre`.
+    kind
+        Kind of record that a mapping describes which names none, if it can; else crashes.
 
     Raises
     ------
@@ -302,8 +305,16 @@ def load_mapping(path_or_name: str | Path) -> Mapping:
     if not isinstance(values, dict):
         message = f"{path}: a mapping is made of 'key: value' lines; see data/mappings."
         raise ConfigError(message)
+    given: dict[Any, Any] = {"name": path.stem, **values}
     try:
-        return Mapping.model_validate({"name": path.stem, **values})
+        if not kind or "kind" in values:
+            return Mapping.model_validate(given)
+        try:
+            return Mapping.model_validate({**given, "kind": kind})
+        except ValidationError as error:
+            with suppress(ValidationError):
+                return Mapping.model_validate(given)  # one for crashes, given for another kind
+            raise error from None
     except (ValidationError, TypeError) as error:
         raise ConfigError(f"{path}: {_explain(error)}") from error
 

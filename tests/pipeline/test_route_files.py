@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -123,6 +125,18 @@ def test_a_dry_run_of_a_gpx_proposes_nothing(take, tmp_path):
     (tmp_path / "b.gpx").write_text("<gpx></gpx>")
     with pytest.raises(TableError, match="no track"):
         open_routes(tmp_path / "b.gpx")
+
+
+def test_the_mapping_that_the_guide_shows_says_whose_drive_a_gpx_is(take, tmp_path):
+    guide = (Path(__file__).parents[2] / "docs/commutes.md").read_text(encoding="utf-8")
+    shown = re.search(r"`(constants: \{[^`]*vehicle_id[^`]*\})`", guide)[1]
+    mapping = tmp_path / "whose.yaml"
+    mapping.write_text(shown + "\n", encoding="utf-8")
+    report, routes = take("a.gpx", GPX, mapping=str(mapping))
+    assert report["accepted"] == 1
+    row = routes[["factory_id", "vehicle_id", "direction"]].iloc[0]
+    assert row.tolist() == ["F01", "F01-V01", "to_work"]
+    assert routes["driven_at"].notna().all()
 
 
 def test_tools_match_writes_lines_steps_and_an_account(tmp_path):

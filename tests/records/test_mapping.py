@@ -234,3 +234,16 @@ def test_names_and_codes_are_text_however_they_look(write, take, database):
     assert take(write(rows), mapping=mapping).accepted == 2
     found = database.read("crash", "a").sort_values("source_id")
     assert found["light"].tolist() == ["day", "dark"]
+
+
+def test_a_mapping_that_names_no_kind_describes_what_is_imported(write):
+    route = write("constants: {factory_id: F01, vehicle_id: F01-V01}", "gpx.yaml")
+    assert load_mapping(route, kind="route").kind == "route"
+    with pytest.raises(ConfigError, match="a crash has no field 'vehicle_id'"):
+        load_mapping(route)
+    with pytest.raises(ConfigError, match="a factory has no field 'vehicle_id'"):
+        load_mapping(route, kind="factory")
+    register = write(REGISTER, "register.yaml")  # speaks of crashes without saying so
+    assert load_mapping(register, kind="casualty").kind == "crash"
+    stated = write("kind: vehicle\n", "vehicles.yaml")
+    assert load_mapping(stated, kind="route").kind == "vehicle"
