@@ -10,15 +10,17 @@ from nbclient import NotebookClient
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 
 
-@pytest.fixture
-def workspace(tmp_path, monkeypatch):
-    """A workspace of its own, and figures that need no screen."""
-    monkeypatch.setenv("SAFECOMMUTE_HOME", str(tmp_path / "workspace"))
-    monkeypatch.delenv("SAFECOMMUTE_DATABASE_URL", raising=False)
-    monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path / "matplotlib"))
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-    monkeypatch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
-    return tmp_path / "workspace"
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory):
+    """A workspace that the notebooks share, and figures that need no screen."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAFECOMMUTE_HOME", str(folder / "workspace"))
+        patch.delenv("SAFECOMMUTE_DATABASE_URL", raising=False)
+        patch.setenv("MPLCONFIGDIR", str(folder / "matplotlib"))
+        patch.setenv("IPYTHONDIR", str(folder / "ipython"))
+        patch.setenv("MPLBACKEND", "module://matplotlib_inline.backend_inline")
+        yield dict(os.environ)
 
 
 def read(path):
@@ -45,13 +47,13 @@ def test_no_output_is_committed_and_the_header_says_what_it_is(path):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_notebook_runs(path, workspace):
+def test_notebook_runs(path, environment):
     notebook = read(path)
     client = NotebookClient(
         notebook, timeout=500, kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
     )  # fmt: skip
-    client.execute(env=dict(os.environ))
+    client.execute(env=environment)
     outputs = [
         output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs
     ]
