@@ -12,7 +12,9 @@ from core.vocabulary import Light
 from geo.exposure_totals import Exposure
 
 __all__ = ["count_lost", "count_modelled", "describe", "list_assumptions", "warn"]
+__all__ += ["warn_of_shares", "warn_of_workers"]
 
+FEW, MANY = 0.5, 1.1  # of a factory's workers: beyond, its origins do not go with it
 MODELLED = "modelled"  # so begins what origins say of themselves that nobody reported
 
 
@@ -105,6 +107,42 @@ def warn(
             f"The homes of {modelled['workers_modelled']:,.0f} of {workers:,.0f} workers are "
             "modelled, not reported."
         )
+    return found
+
+
+def warn_of_shares(origins: pd.DataFrame, bad_share: pd.Series) -> list[str]:
+    """Return which origins are left out because of their shares, as `records.shares` says."""
+    bad = bad_share.dropna()
+    if bad.empty:
+        return []
+    ids = origins.loc[bad.index, "origin_id"].tolist()
+    named = [f"{one} ({why})" for one, why in zip(ids[:3], bad.tolist(), strict=False)]
+    more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+    return [f"{len(bad)} origin(s) left out, correct them: {', '.join(named)}{more}."]
+
+
+def warn_of_workers(factories: pd.DataFrame, origins: pd.DataFrame) -> list[str]:
+    """Return where factories and their origins do not go together, with the workers."""
+    own = factories.set_index("factory_id")["workers"].astype("float64")
+    of_origins = origins.groupby("factory_id")["workers"].sum().astype("float64").reindex(own.index)
+    without = own[~own.index.isin(origins["factory_id"])]
+    found = []
+    if len(without):
+        found.append(
+            f"{len(without)} of {len(own)} factories, with {without.sum():,.0f} workers, have no "
+            f"origins, first {without.index[0]}: their commutes are not known."
+        )
+    for is_off, than in (
+        (of_origins > MANY * own, "more workers than"),
+        (of_origins < FEW * own, "fewer than half the workers of"),
+    ):
+        if is_off.any():
+            first = str(is_off.idxmax())
+            found.append(
+                f"The origins of {int(is_off.sum())} of {len(own)} factories tell of {than} the "
+                f"factory's record, first {first}: {of_origins.loc[first]:,.0f} of "
+                f"{own.loc[first]:,.0f}; correct the one or the other."
+            )
     return found
 
 

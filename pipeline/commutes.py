@@ -29,18 +29,26 @@ from geo.route_lines import draw_routes
 from geo.routing import RouteOptions, Routes, build_routable_roads, find_routes
 from geo.trips import SHARE_PREFIX, UNKNOWN_MODE, build_trips
 from pipeline.account import Job, Period
-from pipeline.commute_summary import count_lost, describe, list_assumptions, warn
+from pipeline.commute_summary import (
+    count_lost,
+    describe,
+    list_assumptions,
+    warn,
+    warn_of_shares,
+    warn_of_workers,
+)
 from pipeline.commute_tables import MIN_PERSONS, FlowStore, tabulate_sites
 from pipeline.driven import list_drives, put_drives_first, tabulate_drives
 from pipeline.frame import Frame
 from pipeline.steps import StepFolder, keep_step
 from pipeline.workspace import read_json, write_json
 from records.database import Database
+from records.shares import find_bad_shares
 from records.shifts import tabulate_shifts
 
 __all__ = ["CommuteRecords", "Commutes", "prepare_commutes", "read_commute_records"]
 
-COMMUTES_VERSION = 2  # raise it when the same records give other commutes
+COMMUTES_VERSION = 3  # raise it when the same records give other commutes
 PLACE_STEP_DEG: Final = 0.25  # sun times of places nearer than this differ by a minute at most
 MAX_DRAWN = 20_000  # pairs of village and factory that are listed, and lines, most workers first
 DRAWN_AT_ONCE = 2_000
@@ -185,12 +193,15 @@ def build_commutes(
     gate_of = pd.Series(factories.index, index=factories["factory_id"])
     gate = origins["factory_id"].map(gate_of)
     lost = Counter({"of a factory that is not recorded": int(gate.isna().sum())})
-    lost["without a count of workers"] = int((gate.notna() & origins["workers"].isna()).sum())
     shares = [name for name in origins.columns if name.startswith(SHARE_PREFIX)]
+    bad_share = find_bad_shares(origins)
+    is_used = gate.notna() & bad_share.isna()
+    lost["with a mode share that cannot be"] = int((gate.notna() & bad_share.notna()).sum())
     wanted = origins[["workers", *shares]].assign(origin=origins.index, gate=gate)
     shifts, problems = tabulate_shifts(factories)
     shifts = shifts.assign(gate=shifts["factory_id"].map(gate_of))
-    trips = build_trips(wanted[gate.notna()].astype({"gate": "int64"}), shifts)
+    lost["without a count of workers"] = int((is_used & origins["workers"].isna()).sum())
+    trips = build_trips(wanted[is_used].astype({"gate": "int64"}), shifts)
     drives = list_drives(records.routes, records.vehicles, factories, travels_as=TRAVELS_AS)
     found = _Found(drives=drives, flows=FlowStore(folder / "flows"))
     legs = iterate_legs(job, frame, trips.frame, (homes, gates), found)
@@ -212,7 +223,11 @@ def build_commutes(
         "driven_routes": driven_summary,
         "origins_left_out": {reason: n for reason, n in lost.items() if n},
         "notes": dict(trips.notes),
-        "warnings": warn(problems, factories, origins, shifts),
+        "warnings": [
+            *warn_of_shares(origins, bad_share),
+            *warn_of_workers(factories, origins[bad_share.isna()]),
+            *warn(problems, factories, origins, shifts),
+        ],
         "assumptions": list_assumptions(settings, year),
     }
     write_json(folder / "commute_summary.json", summary)

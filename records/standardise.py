@@ -19,6 +19,7 @@ from records.fields import Field, FieldType, IfUnknown, Kind
 from records.locating import locate_rows
 from records.moments import Moments, parse_moment
 from records.plan import Plan
+from records.shares import find_bad_shares
 from records.tables import dtype_of
 from records.values import (
     Column,
@@ -92,6 +93,8 @@ def standardise_batch(raw: pd.DataFrame, plan: Plan) -> Standardised:
     frame = pd.DataFrame({name: columns[name] for name in _column_order(plan.kind)})
     if plan.kind.name == "crash":
         frame = _complete_severity(frame, notes, reasons)
+    if plan.kind.name == "origin":
+        reasons = reasons.fillna(find_bad_shares(frame))
     return Standardised(frame[reasons.isna()], reasons.dropna(), notes)
 
 

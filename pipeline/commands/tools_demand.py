@@ -120,4 +120,4 @@ def demand(
     if as_json:
         echo_json(summary)
     else:
-        echo_pairs(summary)
+        echo_pairs({name: value for name, value in summary.items() if value != []})

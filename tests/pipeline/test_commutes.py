@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import geopandas as gpd
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 
 from geo.exposure import GateFlows
 from pipeline import commutes
+from pipeline.commute_summary import warn_of_workers
 from pipeline.commute_tables import FLOW_COLUMNS, FlowStore, merge_small
 from pipeline.commutes import choose_drawn
 from pipeline.imports import import_records
@@ -115,6 +117,46 @@ def test_an_area_without_commutes_has_empty_tables_and_unknown_workers(
     assert flows.empty
     assert load_table(folder, "sites")["workers_per_day"].isna().all()
     assert manifest["commutes"]["worker_km_per_year"] == 0
+
+
+def test_a_share_that_cannot_be_leaves_its_row_out_at_import_and_in_a_run(
+    workspace, recorded_area, settings, tmp_path
+):
+    factory = ("F1", "One (SYNTHETIC)", *at(8000, 0), 43)
+    path = write(tmp_path / "f.csv", "factory_id,name,lon,lat,workers", factory)
+    import_records(workspace, "factory", path, area=recorded_area)
+    header = "origin_id,factory_id,lon,lat,workers,share_bus,share_motorcycle_driver"
+    good = ("a", "F1", *at(3000, 0), 40, 0.75, 0.25)
+    path = write(tmp_path / "o.csv", header, good, ("b", "F1", *at(4000, 0), 7, 2, -1))
+    report = import_records(workspace, "origin", path, area=recorded_area)
+    assert (report["accepted"], report["rejected"]) == (1, 1)
+    assert "share_motorcycle_driver is negative" in str(report)
+    path = write(tmp_path / "o2.csv", header, ("b", "F1", *at(4000, 0), 7, 1, ""))
+    import_records(workspace, "origin", path, area=recorded_area)
+    with sqlite3.connect(workspace.home / "records.sqlite") as connection:
+        connection.execute("update origin set share_bus = 2.0 where origin_id = 'b'")
+    manifest = run_area(workspace, recorded_area, settings=settings)
+    found = manifest["commutes"]
+    assert found["workers_routed"] == 40
+    assert found["origins_left_out"] == {"with a mode share that cannot be": 1}
+    said = "1 origin(s) left out, correct them: b (share_bus is above 1, and the shares do not"
+    assert any(text.startswith(said) for text in manifest["warnings"])
+
+
+def test_factories_and_origins_are_compared_by_their_workers():
+    factories = pd.DataFrame(
+        {"factory_id": list("ABCDE"), "workers": [60, 600, 400, 100, None]}
+    ).astype({"workers": "Int64"})
+    origins = pd.DataFrame({"factory_id": list("ADE"), "workers": [10**9, 40, 3]})
+    assert warn_of_workers(factories, origins) == [
+        "2 of 5 factories, with 1,000 workers, have no origins, first B: their commutes are not "
+        "known.",
+        "The origins of 1 of 5 factories tell of more workers than the factory's record, first A: "
+        "1,000,000,000 of 60; correct the one or the other.",
+        "The origins of 1 of 5 factories tell of fewer than half the workers of the factory's "
+        "record, first D: 40 of 100; correct the one or the other.",
+    ]
+    assert warn_of_workers(factories.iloc[:0], origins) == []
 
 
 def make_flows(*rows):
