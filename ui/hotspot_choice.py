@@ -130,7 +130,7 @@ def _explain(summary: Mapping[str, Any], standard: dict[str, str]) -> str:
         lines = [f"**{label}**"]
         for word, (name, meaning) in words.items():
             default = " *(published)*" if word == standard[key] else ""
-            lines.append(f"- {name}{default}: {meaning.format(level=level)}")
+            lines.append(f"- {name}{default}: {meaning.format(level=level)}.")
         parts.append("\n".join(lines))
     missing = {**summary.get("missing_nulls", {}), **summary.get("missing_methods", {})}
     if missing:

@@ -21,33 +21,32 @@ __all__ = [
 ]
 
 METHOD_WORDS: Final = {
-    "window": ("Crashes in a window", "Crashes within a short stretch around each place."),
+    "window": ("Crashes in a window", "crashes within a short stretch around each place"),
     "density": (
         "Density along roads",
-        "Each crash is spread along the road before and behind it; maps of chance tell how much "
-        "is unusual.",
+        "each crash spread along the road before and behind it, beside maps of chance",
     ),
     "gi_star": (
         "Gi* (clusters of rates)",
-        "High rates next to high rates, more than if all rates were dealt out anew.",
+        "high rates next to high rates, beside all rates dealt out anew",
     ),
 }
 NULL_WORDS: Final = {
-    "length": ("Every metre of road", "As if crashes fell evenly on every metre of road."),
-    "road_class": ("Roads of the same class", "The mean of all roads of the same class."),
+    "length": ("Every metre of road", "crashes that fall evenly on every metre of road"),
+    "road_class": ("Roads of the same class", "the mean of all roads of the same class"),
     "exposure": (
         "Workers who pass",
-        "As if crashes followed the commuting workers who pass; other traffic is not known.",
+        "crashes that follow the commuting workers who pass (other traffic is not known)",
     ),
     "spf": (
         "Roads of the same kind",
-        "Roads of the same class, length and surroundings, and how much such roads differ.",
+        "roads of the same class, length and surroundings, and how much such roads differ",
     ),
 }
 CONTROL_WORDS: Final = {
-    "pointwise": ("Loose", "Each place by itself: on a large map many are marked by chance."),
-    "fdr": ("Usual", "Of all stretches marked, at most about {level} are marked by chance."),
-    "family": ("Strict", "At most {level} maps of chance would have any stretch marked at all."),
+    "pointwise": ("Loose", "each place by itself: on a large map many are marked by chance"),
+    "fdr": ("Usual", "of all stretches marked, at most about {level} are marked by chance"),
+    "family": ("Strict", "at most {level} maps of chance would have any stretch marked at all"),
 }
 EXPECTED_WORDS: Final = {
     "length": "If crashes fell evenly on every metre of road, there would be {n} here",
@@ -76,7 +75,8 @@ def describe_choice(chosen: Mapping[str, str], level: float) -> str:
             (METHOD_WORDS, "method"), (NULL_WORDS, "null_model"), (CONTROL_WORDS, "control"),
         )
     )  # fmt: skip
-    return f"{method} {null_model} {control.format(level=f'{level * 100:g} in 100')}"
+    told = control.format(level=f"{level * 100:g} in 100")
+    return f"{method.capitalize()}, compared with {null_model}; {told}."
 
 
 def describe_certainty(hotspot: Mapping[str, Any], period: str) -> str:
