@@ -11,21 +11,16 @@ import pytest
 import shapely
 
 from core.settings import Settings
-from pipeline.areas import AreaSources, add_area
 from pipeline.demo import DEMO_KEY, build_demo
 from pipeline.evaluate import evaluate_intervention
-from pipeline.imports import import_records
 from pipeline.paths import DATA_FOLDER
-from pipeline.run import run_area
 from pipeline.runs import find_published_run, load_manifest, load_table
 from pipeline.workspace import open_workspace
 from records.database import Database
-from sample.write import write_sample
 
 pytestmark = pytest.mark.slow
 
 NEAR_M = 60
-OTHER_SEED = 7
 OUTCOMES = ("accepted", "updated", "unchanged", "duplicates", "rejected")
 
 
@@ -101,18 +96,6 @@ def test_little_else_is_called_a_hotspot(run, truth):
     lines = planted_lines(truth, hotspots.crs)
     is_planted = hotspots.geometry.apply(lambda shape: lines.distance(shape).min() <= NEAR_M)
     assert (~is_planted).sum() <= 2
-
-
-def test_without_planted_hotspots_at_most_one_is_found(tmp_path):
-    data, key, settings = tmp_path / "data", "plain", Settings()
-    write_sample(data, seed=OTHER_SEED, with_hotspots=False)
-    workspace = open_workspace(tmp_path / "home")
-    sources = AreaSources(roads=data / "osm" / "sample.osm.pbf", kind="osm")
-    add_area(workspace, key, sources, name="No hotspots (SYNTHETIC)", settings=settings)
-    import_records(workspace, "crash", data / "sample" / "crashes.csv", area=key)
-    manifest = run_area(workspace, key, settings=settings)
-    assert manifest["n_snapped"] > 1_000
-    assert manifest["n_hotspots"] <= 1
 
 
 def test_the_manifest_says_that_all_is_synthetic(run):
