@@ -12,6 +12,7 @@ import pandas as pd
 import shapely
 from numpy.typing import NDArray
 
+from core.units import M_PER_KM
 from geo.linear import cut_lines
 
 if TYPE_CHECKING:  # they need this module
@@ -34,6 +35,7 @@ IntArray = NDArray[np.int64]
 GOOD: Final = "good"
 LOOK: Final = "look at it"
 NOT_USABLE: Final = "not usable"
+GAP_M: Final = 500.0  # fixes farther apart that no path joins, with roads at both, are a gap
 SHORTEST_M: Final = 1e-6  # a shorter piece is a place, not a stretch
 
 
@@ -169,7 +171,7 @@ def collect_matches(
     is_wrong_way = network.is_wrong_way[arc]
     pieces = cut_lines(network.lines, line, low, high)
     lines = _join_pieces(pieces, is_forward, trace, part, n_traces)
-    traces = _measure(points, n_traces)
+    traces = _measure(points, n_traces, max_gap_m=rules.max_gap_m)
     traces["matched_m"] = np.bincount(trace, weights=driven, minlength=n_traces)
     wrong = np.bincount(trace, weights=driven * is_wrong_way, minlength=n_traces)
     traces["wrong_way_share"] = _divide(wrong, traces["matched_m"].to_numpy())
@@ -258,8 +260,8 @@ def _list_pieces(
     return trace, rank, arc, begin, end
 
 
-def _measure(points: pd.DataFrame, n_traces: int) -> pd.DataFrame:
-    """Measure each trace: counts, shares, distances."""
+def _measure(points: pd.DataFrame, n_traces: int, *, max_gap_m: float) -> pd.DataFrame:
+    """Measure each trace: counts, shares, distances; gaps are holes in the recording."""
     index = pd.RangeIndex(n_traces)
     matched = points[points["part"] >= 0]
     groups = matched.groupby("trace")
@@ -272,6 +274,15 @@ def _measure(points: pd.DataFrame, n_traces: int) -> pd.DataFrame:
     traces["joined_m"] = joined.reindex(index, fill_value=0.0)
     share = _divide(traces["joined_m"].to_numpy(), traces["trace_m"].to_numpy())
     traces["length_share"] = np.minimum(share, 1.0)
+    before = points.shift(1)
+    step = points["length_m"].to_numpy()
+    is_joined = (points["route_m"].notna() & (points["part"] >= 0)).to_numpy()
+    has_roads = ((points["part"] >= 0) & (before["part"] >= 0)).to_numpy()
+    is_gap = ~is_joined & ((step > max_gap_m) | (has_roads & (step > GAP_M)))
+    gaps = points[is_gap].groupby("trace")["length_m"]
+    traces["n_gaps"] = gaps.size().reindex(index, fill_value=0)
+    traces["gap_m"] = gaps.sum().reindex(index, fill_value=0.0)
+    traces["longest_gap_m"] = gaps.max().reindex(index, fill_value=0.0)
     traces["mean_distance_m"] = groups["distance_m"].mean().reindex(index)
     traces["p95_distance_m"] = groups["distance_m"].quantile(0.95).reindex(index)
     traces["n_parts"] = groups["part"].nunique().reindex(index, fill_value=0)
@@ -305,7 +316,7 @@ def _judge_one(row: dict[Hashable, Any], limits: QualityLimits) -> tuple[str, li
     if row["points_share"] < limits.usable_share:
         bad.append(f"only {row['points_share']:.0%} of its fixes lie on a path")
     if row["length_share"] < limits.usable_share:
-        bad.append(f"only {row['length_share']:.0%} of its length lies on roads of the network")
+        bad += _explain_lost(row, limits.usable_share, "only {share:.0%} of {what} lies on roads")
     if row["matched_m"] < limits.usable_m:
         bad.append(f"the path is {row['matched_m']:.0f} m long, less than {limits.usable_m:.0f} m")
     if row["detour"] > limits.usable_detour:
@@ -316,7 +327,7 @@ def _judge_one(row: dict[Hashable, Any], limits: QualityLimits) -> tuple[str, li
     if row["points_share"] < limits.good_share:
         bad.append(f"{1 - row['points_share']:.0%} of its fixes lie on no path")
     if row["length_share"] < limits.good_share:
-        bad.append(f"{1 - row['length_share']:.0%} of its length lies on no road of the network")
+        bad += _explain_lost(row, limits.good_share, "{lost:.0%} of {what} lies on no road")
     if row["n_breaks"]:
         bad.append(f"the path is broken at {row['n_breaks']:.0f} place(s)")
     if row["p95_distance_m"] > limits.good_p95_m:
@@ -324,6 +335,23 @@ def _judge_one(row: dict[Hashable, Any], limits: QualityLimits) -> tuple[str, li
     if not low <= row["detour"] <= high:
         bad.append(f"the path is {row['detour']:.2f} times as long as the trace")
     return (LOOK, bad) if bad else (GOOD, ["matched from end to end"])
+
+
+def _explain_lost(row: dict[Hashable, Any], wanted_share: float, words: str) -> list[str]:
+    """Say whether the recording has holes, or roads are missing where there are fixes."""
+    said, of_what = [], "its length"
+    recorded_m, share = row["trace_m"] - row["gap_m"], row["length_share"]
+    if row["n_gaps"]:
+        said.append(
+            f"{row['gap_m'] / row['trace_m']:.0%} of its length lies in {row['n_gaps']:.0f} gap(s) "
+            f"of the recording, the longest {row['longest_gap_m'] / M_PER_KM:.1f} km"
+        )
+        of_what = "what was recorded"
+        share = min(share * row["trace_m"] / recorded_m, 1.0) if recorded_m > 0 else 1.0
+    if share < wanted_share:
+        told = words.format(share=share, lost=1 - share, what=of_what)
+        said.append(f"{told} of the network")
+    return said
 
 
 def _join_pieces(

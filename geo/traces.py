@@ -10,6 +10,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pyproj import Geod
 
 from core.errors import DataSourceError, MissingDataError, TableError
 from geo.trace_files import RawTraces, take_fixes
@@ -19,7 +20,12 @@ __all__ = ["Traces", "read_traces"]
 
 NO_COORDINATES: Final = "no coordinates"
 NOT_ON_EARTH: Final = "coordinates are not on Earth"
+CLOCK_JUMPED: Final = (
+    "traces whose clock jumps back; kept in the order of the file, without times from there on"
+)
 MAX_LON, MAX_LAT = 180.0, 90.0
+MAX_CLOCK_JUMPS: Final = 3  # a file whose times step back more often is merely not in order
+LEAST_DETOUR_M: Final = 200.0  # that the order of the times must cost, or 1 / 20 of the way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +90,8 @@ def read_traces(
 
     Notes
     -----
-    A trace whose fixes all have a time, or all a number, is put in that order.
+    A trace whose fixes all have a time, or all a number, is put in that order; but where the
+    times step back at most 3 times and their order would be the longer way, the clock jumped.
     """
     if not path.is_file():
         message = f"{path}: no such file; check the path."
@@ -178,7 +185,13 @@ def _put_in_order(frame: pd.DataFrame, notes: Counter[str]) -> pd.DataFrame:
     is_timed = groups["time"].transform(lambda one: one.notna().all()).to_numpy(dtype=bool)
     is_numbered = groups["order"].transform(lambda one: one.notna().all()).to_numpy(dtype=bool)
     number = frame["time"].to_numpy(dtype="datetime64[us]").astype(np.int64).astype(float)
-    rank = np.where(is_timed, number, np.where(is_numbered, frame["order"], key))
+    has_jumped, is_after = _find_clock_jumps(frame, is_timed)
+    if has_jumped.any():
+        notes[CLOCK_JUMPED] = int(frame["trace"][has_jumped].nunique())
+        frame.loc[is_after, "time"] = pd.NaT
+    rank = np.where(
+        has_jumped, key, np.where(is_timed, number, np.where(is_numbered, frame["order"], key))
+    )
     order = np.lexsort((key, rank, frame["trace"]))
     moved = frame["trace"].to_numpy()[order != key]
     if len(moved):
@@ -186,3 +199,35 @@ def _put_in_order(frame: pd.DataFrame, notes: Counter[str]) -> pd.DataFrame:
     ordered = frame.iloc[order].reset_index(drop=True)
     ordered["point"] = ordered.groupby("trace").cumcount()
     return ordered[["trace", "point", "part", "time", "lon", "lat"]]
+
+
+def _find_clock_jumps(
+    frame: pd.DataFrame, is_timed: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell which fixes are of a trace whose clock jumped back, and which of them come after.
+
+    There the file goes on along the road while the times step back: to sort by time would
+    tear the drive apart.
+    """
+    has_jumped, is_after = np.zeros(len(frame), dtype=bool), np.zeros(len(frame), dtype=bool)
+    trace = frame["trace"].to_numpy()
+    time = frame["time"].to_numpy(dtype="datetime64[us]").astype(np.int64)
+    steps_back = np.zeros(len(frame), dtype=bool)
+    steps_back[1:] = is_timed[1:] & (trace[1:] == trace[:-1]) & (time[1:] < time[:-1])
+    lon, lat = frame["lon"].to_numpy(float), frame["lat"].to_numpy(float)
+    for one in np.unique(trace[steps_back]):
+        rows = np.flatnonzero(trace == one)
+        back = np.flatnonzero(steps_back[rows])
+        if len(back) > MAX_CLOCK_JUMPS:
+            continue
+        by_time = rows[np.argsort(time[rows], kind="stable")]
+        as_read, sorted_m = (_measure(lon[some], lat[some]) for some in (rows, by_time))
+        if sorted_m - as_read > max(LEAST_DETOUR_M, as_read / 20):
+            has_jumped[rows] = True
+            is_after[rows[back[0] :]] = True
+    return has_jumped, is_after
+
+
+def _measure(lon: NDArray[np.float64], lat: NDArray[np.float64]) -> float:
+    """Length of a way over fixes [m]."""
+    return float(Geod(ellps="WGS84").line_length(lon, lat))

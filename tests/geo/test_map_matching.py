@@ -221,6 +221,32 @@ def test_a_path_breaks_where_there_is_no_road():
     assert row["length_share"] == pytest.approx(1_600 / 2_200)
 
 
+@pytest.mark.parametrize(
+    ("until", "back_at", "verdict", "says"),
+    [
+        (2_000, 4_600, "look at it", "43% of its length lies in 1 gap(s) of the recording"),
+        (1_000, 5_000, "not usable", "67% of its length lies in 1 gap(s) of the recording"),
+    ],
+)
+def test_a_hole_in_the_recording_is_no_missing_road(until, back_at, verdict, says):
+    _, network = prepare(make_segments([(0, 1)], [[(0, 0), (6_000, 0)]]))
+    fixes = [(x, 4) for x in (*range(0, until + 1, 100), *range(back_at, 6_001, 100))]
+    row = match_traces(to_points([fixes]), network, rules=RULES).traces.iloc[0]
+    assert says in row["reason"]
+    assert f"the longest {(back_at - until) / 1000:.1f} km" in row["reason"]
+    assert "of the network" not in row["reason"]
+    assert row["verdict"] == verdict
+
+
+def test_a_hole_and_a_missing_road_are_told_apart():
+    shapes = [[(0, 0), (2_000, 0)], [(5_000, 0), (6_000, 0)]]
+    _, network = prepare(make_segments([(0, 1), (2, 3)], shapes))
+    far = (*range(0, 2_001, 100), *range(4_600, 6_001, 100))  # no road before 5,000
+    row = match_traces(to_points([[(x, 4) for x in far]]), network, rules=RULES).traces.iloc[0]
+    assert "43% of its length lies in 1 gap(s) of the recording" in row["reason"]
+    assert "12% of what was recorded lies on no road of the network" in row["reason"]
+
+
 def test_one_far_fix_breaks_nothing():
     segments = make_segments([(0, 1), (2, 3)], [[(0, 0), (800, 0)], [(0, 300), (800, 300)]])
     _, network = prepare(segments)

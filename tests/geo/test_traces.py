@@ -246,3 +246,30 @@ def test_every_fix_is_kept_or_counted(rows):
     assert (kept + lost.to_numpy() == traces.traces["n_read"]).all()
     again = cleaned.points.groupby("trace")["point"]
     assert all(one.is_monotonic_increasing for _, one in again)
+
+
+def write_drive(path, places, minutes):
+    stamps = [f"2024-05-01T{8 + m // 60:02d}:{m % 60:02d}:00Z" for m in minutes]
+    fixes = [fix(104.9 + 0.005 * x, 11.5, t) for x, t in zip(places, stamps, strict=True)]
+    return write_gpx(path, ("bus", ["".join(fixes)]))
+
+
+def test_a_clock_that_jumps_back_does_not_tear_the_drive_apart(tmp_path):
+    minutes = [*range(20), *range(20 - 180, 40 - 180)]
+    traces = read_traces(write_drive(tmp_path / "a.gpx", range(40), minutes))
+    assert traces.points["lon"].is_monotonic_increasing
+    assert traces.points["time"].notna().sum() == 20  # which clock is right nobody knows
+    assert [note for note in traces.notes if "clock jumps back" in note]
+    cleaned = clean_traces(traces, crs=UTM48)
+    assert len(cleaned.points) == 40
+
+
+def test_fixes_that_are_merely_out_of_order_are_sorted_by_time(tmp_path):
+    later, sooner = list(range(20, 40)), list(range(20))
+    traces = read_traces(write_drive(tmp_path / "a.gpx", later + sooner, later + sooner))
+    assert traces.points["lon"].is_monotonic_increasing
+    assert traces.points["time"].notna().all()
+    mixed = np.random.default_rng(1).permutation(40).tolist()
+    traces = read_traces(write_drive(tmp_path / "a.gpx", mixed, mixed))
+    assert traces.points["lon"].is_monotonic_increasing
+    assert traces.notes == {"traces whose fixes were not in order; sorted": 1}
