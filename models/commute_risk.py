@@ -13,6 +13,7 @@ from models.rates import compute_rate
 from models.weighted_counts import compute_weighted_interval
 
 __all__ = ["DEFAULT_MIN_EXPOSURE", "estimate_commute_rates", "estimate_factory_crashes"]
+__all__ += ["share_crashes"]
 
 DEFAULT_MIN_EXPOSURE: Final = 1e6  # worker-km over the study period
 MILLION: Final = 1e6
@@ -160,45 +161,65 @@ def estimate_factory_crashes(
     Σ over sites of the factory's exposure x the site's rate. A site with little exposure
     takes the pooled rate of such sites of its type and road class; a pool that is still small
     that of all such sites of its type. Sites are chosen by exposure, never by crashes,
-    which would count chance twice; so factories' expected crashes sum to the crashes there
-    were. Rates are all factories': the number says how dangerous the roads of a factory are,
-    not whether its own workers were hurt more often. Interval: Fay & Feuer's.
+    which would count chance twice; so the expected crashes of all factories, those not ranked
+    too, sum to the crashes at sites that somebody passes. Rates are all factories': the number
+    says how dangerous the roads of a factory are, not whether its own workers were hurt more
+    often. Interval: Fay & Feuer's.
     """
-    _require_tables(of_factories, sites)
-    group = _pool_sites(sites, min_exposure)
-    pools = sites.assign(group=group).groupby("group")[["n_crashes", "exposure"]].sum()
-    is_own = pd.Series(group.to_numpy() == sites["site_id"].to_numpy(), index=sites["site_id"])
-    joined = of_factories.merge(
-        pd.DataFrame(
-            {
-                "site_id": sites["site_id"],
-                "site_type": sites["site_type"],
-                "group": group,
-            }
-        ),
-        on="site_id",
-    )
-    share = joined.groupby(["factory_id", "group"])["exposure"].sum().reset_index()
-    share = share.merge(pools, left_on="group", right_index=True, suffixes=("", "_all"))
-    share = share[share["exposure"] > 0]
-    weight = share["exposure"] / share["exposure_all"]
-    share = share.assign(
-        weight=weight,
-        expected=weight * share["n_crashes"],
-        variance=weight**2 * share["n_crashes"],
-        pooled=np.where(share["group"].map(is_own).eq(True), 0.0, weight * share["n_crashes"]),
-    )
+    share = share_crashes(of_factories, sites, min_exposure)
     table = share.groupby("factory_id").agg(
         expected_crashes=("expected", "sum"),
         variance=("variance", "sum"),
         greatest=("weight", "max"),
         pooled=("pooled", "sum"),
     )
-    km = joined[joined["site_type"].eq("segment")].groupby("factory_id")["exposure"].sum()
+    is_road = sites["site_type"].eq("segment")
+    on_roads = of_factories["site_id"].isin(sites.loc[is_road, "site_id"])
+    km = of_factories[on_roads].groupby("factory_id")["exposure"].sum()
     everyone = pd.Index(of_factories["factory_id"].unique(), name="factory_id")
     table = table.reindex(everyone)
     table.insert(0, "exposure_km", km.reindex(everyone).fillna(0.0))
     return _rank(table, min_exposure, confidence)
+
+
+def share_crashes(
+    of_factories: pd.DataFrame, sites: pd.DataFrame, min_exposure: float
+) -> pd.DataFrame:
+    """Share the crashes of places out among factories, by their exposure there.
+
+    Parameters
+    ----------
+    of_factories, sites, min_exposure
+        As for `estimate_factory_crashes`.
+
+    Returns
+    -------
+    DataFrame
+        One row a factory and place (a site, or a pool of thin ones): `factory_id`, `group`,
+        `site_type`, `exposure` (the factory's), `n_crashes` and `exposure_all` (of the place),
+        `weight` (the factory's part), `expected`, `variance`, `pooled` (of the expected).
+
+    Raises
+    ------
+    TableError, InputError
+        As `estimate_factory_crashes`.
+    """
+    _require_tables(of_factories, sites)
+    group = _pool_sites(sites, min_exposure)
+    pools = sites.assign(group=group).groupby("group")[["n_crashes", "exposure"]].sum()
+    own = pd.Index(sites["site_id"][group.to_numpy() == sites["site_id"].to_numpy()])
+    named = sites[["site_id", "site_type"]].assign(group=group)
+    joined = of_factories.merge(named, on="site_id")
+    share = joined.groupby(["factory_id", "group", "site_type"])["exposure"].sum().reset_index()
+    share = share.merge(pools, left_on="group", right_index=True, suffixes=("", "_all"))
+    share = share[share["exposure"] > 0]
+    weight = share["exposure"] / share["exposure_all"]
+    return share.assign(
+        weight=weight,
+        expected=weight * share["n_crashes"],
+        variance=weight**2 * share["n_crashes"],
+        pooled=np.where(share["group"].isin(own), 0.0, weight * share["n_crashes"]),
+    )
 
 
 def _require_tables(of_factories: pd.DataFrame, sites: pd.DataFrame) -> None:

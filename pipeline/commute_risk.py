@@ -15,6 +15,7 @@ from core.settings import Settings
 from core.vocabulary import Light, SiteType
 from geo.daylight import classify_light
 from models.commute_crashes import CommuteCrashes, match_commute_crashes
+from models.commute_ranks import estimate_factory_ranks
 from models.commute_risk import estimate_commute_rates, estimate_factory_crashes
 from pipeline.account import Job, Period
 from pipeline.commutes import Commutes
@@ -100,8 +101,8 @@ def assess_commutes(
         people = link_casualties(casualties, placed, job.area.key)
         found = match_commute_crashes(crashes, people, commuted[["factory_id", "site_id"]])
         rates = estimate_rates(commutes, found, period, job.settings.min_worker_km)
-        factories = estimate_factories(
-            commuted, commutes, found, segments, period, job.settings.min_worker_km
+        factories, account = estimate_factories(
+            (commuted, commutes, found), segments, period, job.settings
         )
         table = found.crashes
         why = table.loc[table["why_unknown"].ne(""), "why_unknown"].value_counts().to_dict()
@@ -113,6 +114,7 @@ def assess_commutes(
                 str(mode): sorted(own["n_hurt"].astype(int).tolist())
                 for mode, own in found.members.groupby("mode")
             },
+            "crashes_of_factories": account,
             "on_routes": table["is_on_route"].value_counts().to_dict(),
             "why_unknown": why,
             "join_notes": dict(found.notes),
@@ -232,14 +234,20 @@ def estimate_rates(
 
 
 def estimate_factories(
-    commuted: pd.DataFrame,
-    commutes: Commutes,
-    found: CommuteCrashes,
+    known: tuple[pd.DataFrame, Commutes, CommuteCrashes],
     segments: pd.DataFrame,
     period: Period,
-    min_exposure: float,
-) -> pd.DataFrame:
-    """Estimate what each factory's commutes would expect; factories without any too."""
+    settings: Settings,
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Estimate what each factory's commutes would expect; factories without any too.
+
+    Returns
+    -------
+    table, account
+        As `models.commute_risk.estimate_factory_crashes`, with the range of the ranks; and
+        where all commute crashes went.
+    """
+    commuted, commutes, found = known
     sites = commutes.sites[["site_id"]].assign(
         exposure=commutes.sites["exposure_per_year"] * period.years
     )
@@ -253,9 +261,43 @@ def estimate_factories(
     exposure = commuted[["factory_id", "site_id"]].assign(
         exposure=commuted["exposure_per_year"] * period.years
     )
+    min_exposure = settings.min_worker_km
     table = estimate_factory_crashes(exposure, sites, min_exposure=min_exposure)
+    ranks = estimate_factory_ranks(
+        exposure,
+        sites,
+        table.loc[table["rank"].notna(), "factory_id"],
+        rng=np.random.default_rng(settings.seed),
+        min_exposure=min_exposure,
+    )
+    table = table.merge(ranks, on="factory_id", how="left")
+    table = table.astype({"rank_ci_low": "Int64", "rank_ci_high": "Int64"})
+    account = account_for_crashes(found.crashes, sites, table)
     others = commutes.factories.loc[
         ~commutes.factories["factory_id"].isin(table["factory_id"]), ["factory_id"]
     ]
     without = others.assign(exposure_km=0.0, reason="no commute of its workers is known")
-    return pd.concat([table, without], ignore_index=True) if len(without) else table
+    return pd.concat([table, without], ignore_index=True) if len(without) else table, account
+
+
+def account_for_crashes(
+    crashes: pd.DataFrame, sites: pd.DataFrame, factories: pd.DataFrame
+) -> dict[str, float]:
+    """Return where commute crashes went that are spread over factories, and where not.
+
+    Returns
+    -------
+    account
+        `n_ranked` (spread over the factories that are ranked), `n_not_ranked` (over those with
+        too few worker-km), `n_where_nobody_passes` (at places on no way of a worker whose
+        origin is known), `n_without_place`. They sum to all commute crashes.
+    """
+    n_passed = float(sites["n_crashes"].sum())
+    n_without = int(crashes["site_id"].isna().sum())
+    n_ranked = float(factories["expected_crashes"].sum())
+    return {
+        "n_ranked": n_ranked,
+        "n_not_ranked": max(n_passed - n_ranked, 0.0),
+        "n_where_nobody_passes": len(crashes) - n_without - n_passed,
+        "n_without_place": n_without,
+    }

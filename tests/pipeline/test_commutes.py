@@ -12,6 +12,7 @@ import pytest
 
 from geo.exposure import GateFlows
 from pipeline import commutes
+from pipeline.commute_risk import account_for_crashes
 from pipeline.commute_summary import warn_of_workers
 from pipeline.commute_tables import FLOW_COLUMNS, FlowStore, merge_small
 from pipeline.commutes import choose_drawn
@@ -64,6 +65,7 @@ def test_a_run_tells_who_commutes_where_and_keeps_it(commuted, workspace, settin
     check_worker_km(folder, manifest)
     check_sites_and_flows(folder, manifest)
     check_routes(folder)
+    check_factories(folder, manifest)
     again = run_area(workspace, "test", settings=settings)
     assert {step["name"]: step for step in again["steps"]}["commutes"]["cached"]
     assert again["commutes"] == manifest["commutes"]
@@ -96,6 +98,17 @@ def check_sites_and_flows(folder, manifest):
     assert flows["worker_km_per_year"].sum() == pytest.approx(total)
     named = flows[flows["factory_id"].notna()]
     assert named.groupby(["segment_id", "factory_id", "shift"])["workers_per_day"].sum().min() >= 5
+
+
+def check_factories(folder, manifest):
+    """Every commute crash is spread over factories or said to be elsewhere."""
+    account = manifest["commutes"]["crashes_of_factories"]
+    assert sum(account.values()) == pytest.approx(manifest["commutes"]["n_commute_crashes"])
+    table = load_table(folder, "commute_factories")
+    assert table["expected_crashes"].sum() == pytest.approx(account["n_ranked"])
+    ranked = table[table["rank"].notna()]
+    assert (ranked["rank_ci_low"] <= ranked["rank_ci_high"]).all()
+    assert ranked["p_worst_3"].between(0, 1).all()
 
 
 def check_routes(folder):
@@ -157,6 +170,18 @@ def test_factories_and_origins_are_compared_by_their_workers():
         "record, first D: 40 of 100; correct the one or the other.",
     ]
     assert warn_of_workers(factories.iloc[:0], origins) == []
+
+
+def test_every_commute_crash_is_accounted_for():
+    crashes = pd.DataFrame({"site_id": ["S1", "S1", "S2", "S9", None]})
+    sites = pd.DataFrame({"site_id": ["S1", "S2"], "n_crashes": [2, 1]})
+    factories = pd.DataFrame({"expected_crashes": [2.5, None]})
+    assert account_for_crashes(crashes, sites, factories) == {
+        "n_ranked": 2.5,
+        "n_not_ranked": 0.5,
+        "n_where_nobody_passes": 1.0,
+        "n_without_place": 1,
+    }
 
 
 def make_flows(*rows):
