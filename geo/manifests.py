@@ -15,6 +15,7 @@ import yaml
 from core.errors import ChecksumError, ConfigError, DataSourceError, DownloadError, MissingDataError
 from core.progress import Progress, no_progress
 from core.provenance import compute_file_sha256, utc_now_text
+from geo.file_kinds import find_kind_problem
 from geo.polite_http import Server
 from geo.resumed_download import download_file
 
@@ -84,26 +85,43 @@ class Fetched:
     is_cached: bool
 
 
-def load_manifests(folders: Iterable[Path]) -> dict[str, Manifest]:
+def load_manifests(
+    folders: Iterable[Path],
+) -> tuple[dict[str, Manifest], dict[str, ConfigError]]:
     """Read all manifests (`NAME.yaml`); one in a later folder replaces its namesake.
 
-    Raises
-    ------
-    ConfigError
-        If one is not as it must be; the message names the file and the field.
+    Returns
+    -------
+    manifests, refused
+        By name; of those that are not as they must be, the error, which names the file
+        and the field. One that is refused hides its namesake of an earlier folder.
     """
-    files = [path for folder in folders for path in sorted(folder.glob("*.yaml"))]
-    return {path.stem: _read_manifest(path) for path in files}
+    manifests: dict[str, Manifest] = {}
+    refused: dict[str, ConfigError] = {}
+    for path in (path for folder in folders for path in sorted(folder.glob("*.yaml"))):
+        manifests.pop(path.stem, None)
+        refused.pop(path.stem, None)
+        try:
+            manifests[path.stem] = _read_manifest(path)
+        except ConfigError as error:
+            refused[path.stem] = error
+    return manifests, refused
 
 
-def find_manifest(manifests: Mapping[str, Manifest], name: str) -> Manifest:
+def find_manifest(
+    manifests: Mapping[str, Manifest], name: str, refused: Mapping[str, ConfigError] | None = None
+) -> Manifest:
     """Return the manifest of that name.
 
     Raises
     ------
     MissingDataError
         If there is none; the message lists what there is.
+    ConfigError
+        If it was refused.
     """
+    if refused and name in refused:
+        raise refused[name]
     if name not in manifests:
         hint = "type `safecommute fetch list`."
         raise MissingDataError.no_such("source", name, sorted(manifests), hint)
@@ -134,7 +152,8 @@ def fetch_source(
     Raises
     ------
     DownloadError
-        If an account is needed (the message says what to do), or the server fails.
+        If an account is needed (the message says what to do), the server fails, or what
+        came is not what the file's name says.
     ChecksumError
         If the file is not the one expected, or was changed since it was fetched.
     DataSourceError
@@ -150,7 +169,12 @@ def fetch_source(
         raise DownloadError(message)
     server = Server(url=manifest.url, **(patience or {}))
     found = download_file(
-        server, path, sha256=manifest.sha256, n_bytes=manifest.n_bytes, progress=progress
+        server,
+        path,
+        sha256=manifest.sha256,
+        n_bytes=manifest.n_bytes,
+        find_problem=lambda part: find_kind_problem(part, manifest.file_name),
+        progress=progress,
     )
     known = {
         "source": manifest.name,

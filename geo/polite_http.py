@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 import requests
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema
 
 from core.errors import DownloadError
 
@@ -23,6 +24,7 @@ __all__ = [
     "Server",
     "download",
     "read_retry_after",
+    "refuse_hopeless",
     "try_again",
 ]
 
@@ -86,6 +88,7 @@ def download(
             _receive(server, part, data, params)
             check(part)
         except requests.RequestException as error:
+            refuse_hopeless(server, error)
             reason = f"the connection broke ({type(error).__name__})"
             raise BusyError(reason) from error
         else:
@@ -149,6 +152,39 @@ def _receive(
         with part.open("wb") as file:
             for chunk in response.iter_content(_CHUNK_BYTES):
                 file.write(chunk)
+
+
+def refuse_hopeless(server: Server, error: requests.RequestException) -> None:
+    """Raise where asking again cannot help: nobody listens, redirects that lead nowhere.
+
+    Raises
+    ------
+    DownloadError
+        With what to do.
+    """
+    if isinstance(error, requests.TooManyRedirects):
+        reason = "sends from one address to another without end"
+    elif isinstance(error, (InvalidSchema, InvalidURL, MissingSchema)):
+        reason = f"sends to an address that is none of the web ({str(error)[:120]})"
+    elif _is_refused(error):
+        reason = "nothing answers there (connection refused)"
+    else:
+        return
+    message = f"{server.url}: {reason}; check the address, and the proxy if there is one."
+    raise DownloadError(message) from error
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Tell whether a refused connection is among the causes of an error."""
+    seen = 0
+    while error is not None and seen < 10:
+        if isinstance(error, ConnectionRefusedError):
+            return True
+        inner = error.args[0] if error.args else None
+        inner = getattr(inner, "reason", inner)  # urllib3 wraps what happened
+        below = inner if isinstance(inner, BaseException) else None
+        error, seen = error.__cause__ or error.__context__ or below, seen + 1
+    return False
 
 
 def read_retry_after(text: str | None) -> float | None:

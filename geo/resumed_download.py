@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from geo.polite_http import (
     BusyError,
     Server,
     read_retry_after,
+    refuse_hopeless,
     try_again,
 )
 
@@ -99,6 +100,7 @@ def download_file(
     *,
     sha256: str | None = None,
     n_bytes: int | None = None,
+    find_problem: Callable[[Path], str] | None = None,
     progress: Progress = no_progress,
 ) -> Download:
     """Fetch a file, which appears whole and checked or not at all.
@@ -115,6 +117,8 @@ def download_file(
         Where the file goes; its folder is made. A file that is there is replaced.
     sha256, n_bytes
         What the file must be, where that is known.
+    find_problem
+        Says of the finished file why it cannot be the one that was asked for, else "".
     progress
         Called with the bytes that are there and their total (0: not known).
 
@@ -123,7 +127,8 @@ def download_file(
     DownloadError
         If the server refuses, answers with a web page, or stays busy.
     ChecksumError
-        If the file is not the one expected; it is thrown away.
+        If the file is not the one expected; it is thrown away. So is one with a problem
+        (DownloadError).
     DataSourceError
         If the file cannot be written.
     """
@@ -134,6 +139,7 @@ def download_file(
             part.load()
             _fetch_all(server, part, progress)
             digest = _check(part, sha256, n_bytes)
+            _require_kind(part, find_problem)
             part.note.unlink(missing_ok=True)
             size = part.size
             part.path.replace(path)
@@ -198,6 +204,7 @@ def _fetch_rest(server: Server, part: _Part, progress: Progress) -> Path:
             total = _read_total(response, start)
             _append(part, response, total, progress)
     except requests.RequestException as error:
+        refuse_hopeless(server, error)
         reason = f"the connection broke after {part.size} bytes ({type(error).__name__})"
         raise BusyError(reason) from error
     if total and part.size != total:
@@ -264,6 +271,17 @@ def _read_total(response: requests.Response, start: int) -> int:
     """Return the size of the whole file, 0 when the server does not say."""
     length = response.headers.get("Content-Length", "")
     return start + int(length) if length.isdigit() else 0
+
+
+def _require_kind(part: _Part, find_problem: Callable[[Path], str] | None) -> None:
+    problem = find_problem(part.path) if find_problem is not None else ""
+    if problem:
+        part.forget()
+        message = (
+            f"{part.url}: what came {problem}; it was thrown away: open the address in a browser "
+            "(it may ask for an account), and correct it in the manifest if the file has moved."
+        )
+        raise DownloadError(message)
 
 
 def _check(part: _Part, sha256: str | None, n_bytes: int | None) -> str:

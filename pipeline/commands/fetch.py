@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from geo.manifests import RASTER_ROLES, fetch_source, find_manifest, load_manifests
-from pipeline.cli_output import echo_json, echo_pairs, echo_table, make_progress
+from pipeline.cli_output import echo_json, echo_pairs, echo_table, make_progress, one_line
 from pipeline.commands.shared import Context, json_option
 from pipeline.paths import DATA_FOLDER
 
 __all__ = ["fetch"]
+
+logger = logging.getLogger(__name__)
 
 LIST = "list"
 PATIENCE = {"timeout_s": 60.0, "max_tries": 4, "first_wait_s": 3.0}
@@ -36,7 +39,10 @@ def fetch(context: Context, *, name: str, folder: Path | None, as_json: bool) ->
     of the workspace, where you can add your own.
     """
     workspace = context.open()
-    manifests = load_manifests([DATA_FOLDER / "sources", workspace.home / "sources"])
+    manifests, refused = load_manifests([DATA_FOLDER / "sources", workspace.home / "sources"])
+    for stem, error in refused.items():
+        if stem != name:
+            logger.warning("%s", one_line(error))
     if name == LIST:
         if as_json:
             echo_json({"sources": [asdict(manifest) for manifest in manifests.values()]})
@@ -55,7 +61,7 @@ def fetch(context: Context, *, name: str, folder: Path | None, as_json: bool) ->
             ]
             echo_table(columns, rows)
         return
-    manifest = find_manifest(manifests, name)
+    manifest = find_manifest(manifests, name, refused)
     found = fetch_source(
         manifest,
         folder or workspace.home / "fetched",

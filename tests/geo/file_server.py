@@ -40,6 +40,12 @@ def make_handler(files: FileServer):
             if self.path.startswith("/moved"):
                 self.reply(302, b"", {"Location": files.url})
                 return
+            if self.path.startswith("/loop"):
+                self.reply(302, b"", {"Location": f"{files.root}/loop"})
+                return
+            if self.path.startswith("/local"):
+                self.reply(302, b"", {"Location": "file:///etc/hostname"})
+                return
             fault = files.faults.pop(0) if files.faults else None
             if isinstance(fault, int):
                 self.reply(fault, b"<html>sorry</html>", {"Retry-After": "2"})

@@ -127,10 +127,18 @@ def test_another_file_than_expected_is_thrown_away(fetch, tmp_path, wrong):
     assert names(tmp_path) == ["file.tif.lock"]
 
 
-def test_nothing_listens(fetch, pauses):
-    with pytest.raises(DownloadError, match="connection broke"):
-        fetch(url="http://127.0.0.1:9/file.tif")
-    assert pauses == [5.0]
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("", r"127\.0\.0\.1:9.*nothing answers there \(connection refused\)"),
+        ("/loop", "from one address to another without end"),
+        ("/local", "an address that is none of the web"),
+    ],
+)
+def test_what_cannot_get_better_is_not_asked_for_again(fetch, files, pauses, path, words):
+    with pytest.raises(DownloadError, match=words):
+        fetch(url=files.root + path if path else "http://127.0.0.1:9/file.tif")
+    assert pauses == []
 
 
 def test_a_folder_that_cannot_be_written_is_named(files, tmp_path):

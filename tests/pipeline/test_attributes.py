@@ -185,6 +185,19 @@ def test_a_raster_of_elsewhere_or_of_nothing_is_refused(
     assert not (workspace.area_folder("missed") / "area.json").exists()
 
 
+def test_gates_that_are_elsewhere_are_told(call, tmp_path, make_roads, caplog):
+    network, gates = tmp_path / "net", tmp_path / "gates.csv"
+    assert call("tools", "network", str(make_roads()), "--out", str(network)).exit_code == 0
+    words = ["--network", str(network), "--gates", str(gates), "--out", str(tmp_path / "s.gpkg")]
+    gates.write_text("lon,lat\n-51.2,-30.1\n104.8,11.4\n11.4,104.8\n", encoding="utf-8")
+    assert call("tools", "attributes", *words).exit_code == 0
+    assert "1 of 3 gates lie more than 5 km from every road, first row 0 (-51.2, " in caplog.text
+    assert "1 with longitude and latitude that look swapped, first row 2" in caplog.text
+    gates.write_text("lon,lat\n11.4,104.8\n", encoding="utf-8")
+    refused = call("tools", "attributes", *words)
+    assert "1 of 1 gates cannot be used" in str(refused.exception)
+
+
 def test_the_tool_works_alone_and_says_what_is_unknown(call, tmp_path, make_roads, rasters):
     network, out = tmp_path / "net", tmp_path / "segments.parquet"
     assert call("tools", "network", str(make_roads()), "--out", str(network)).exit_code == 0
@@ -230,7 +243,7 @@ def test_no_segments_and_no_factories():
     assert combine(line, [], None)[GATE_COLUMN].tolist() == ["unknown"]
 
 
-def test_public_data_are_listed_fetched_and_kept(call, workspace, root):
+def test_public_data_are_listed_fetched_and_kept(call, workspace, root, rasters, caplog):
     listed = json.loads(call("fetch", "list", "--json").stdout)["sources"]
     assert {"worldpop-khm", "osm-cambodia", "viirs-annual"} <= {one["name"] for one in listed}
     assert "worldpop-khm" in call("fetch", "list").stdout
@@ -238,12 +251,18 @@ def test_public_data_are_listed_fetched_and_kept(call, workspace, root):
     values = yaml.safe_load(text)
     own = workspace.home / "sources"
     own.mkdir()
-    with serve(b"people" * 1000) as files:
+    content = rasters["population"].read_bytes()
+    (own / "broken.yaml").write_text("a: [", encoding="utf-8")
+    with serve(content) as files:
         values |= {"name": "mine", "url": files.url, "file_name": "mine.tif"}
         (own / "mine.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
         found = json.loads(call("fetch", "mine", "--json").stdout)
         again = json.loads(call("fetch", "mine", "--json").stdout)
-    assert (found["was_there"], again["was_there"], found["n_bytes"]) == (False, True, 6000)
+    assert (found["was_there"], again["was_there"], found["n_bytes"]) == (False, True, len(content))
+    assert "broken.yaml: manifest cannot be read" in caplog.text
+    assert "mine" in call("fetch", "list").stdout
+    broken = call("fetch", "broken")
+    assert (broken.exit_code, "broken.yaml" in str(broken.exception)) == (1, True)
     assert found["file"] == str(workspace.home / "fetched" / "mine.tif")
     assert "area raster KEY population" in found["next"]
 
