@@ -302,15 +302,14 @@ def match_identities(
 
 def _parse_numbers(earlier: pd.Series) -> IntArray:
     """Return the number in each identity, -1 where there is none."""
-    is_given = earlier.notna()
-    digits = earlier[is_given].astype("str").str.extract(rf"^{PREFIX}(\d+)$", expand=False)
+    codes, words = pd.factorize(earlier)  # -1 for missing
+    digits = pd.Series(words, dtype="str").str.extract(rf"^{PREFIX}(\d+)$", expand=False)
     if digits.isna().any():
-        first = earlier[is_given][digits.isna()].iloc[0]
+        is_odd = np.isin(codes, np.flatnonzero(digits.isna()))
         message = (
-            f"previous_id: {int(digits.isna().sum())} identities are not 'H' and a number, "
-            f"first {first!r}; check the earlier run."
+            f"previous_id: {int(is_odd.sum())} identities are not 'H' and a number, "
+            f"first {words[codes[is_odd][0]]!r}; check the earlier run."
         )
         raise InputError(message)
-    numbers = np.full(len(earlier), -1, dtype=np.int64)
-    numbers[is_given.to_numpy()] = digits.astype("int64").to_numpy()
+    numbers = np.append(digits.astype("int64").to_numpy(), -1)[codes]
     return numbers

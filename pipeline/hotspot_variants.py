@@ -66,11 +66,15 @@ def find_variants(
     known = published_id.copy()
     variants = []
     next_number = 1
+    matched: dict[bytes, np.ndarray] = {}  # the same stretches are the same places
     for test, control in product(tests, CONTROLS):
         labels = join_stretches(test, test.find_significant(control, level), roads)
-        match = match_identities(labels, known, roads.length_m, next_number=next_number)
-        next_number = match.next_number
-        ids = np.array(match.hotspot_id, dtype=object)
+        same = labels.tobytes()
+        if same not in matched:
+            match = match_identities(labels, known, roads.length_m, next_number=next_number)
+            next_number = match.next_number
+            matched[same] = np.array(match.hotspot_id, dtype=object)
+        ids = matched[same]
         inside = labels >= 0
         is_open = inside & pd.isna(known)
         known[is_open] = ids[labels[is_open]]

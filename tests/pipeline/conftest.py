@@ -97,7 +97,7 @@ def write_crashes(path: Path, *, n_hotspot: int = 15, seed: int = 1) -> Path:
 
 @pytest.fixture
 def settings():
-    return Settings()
+    return Settings(n_simulations=199)
 
 
 @pytest.fixture
