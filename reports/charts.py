@@ -132,12 +132,13 @@ def render_intervals(table: pd.DataFrame, *, value: str, unit: str) -> alt.Layer
         y=alt.Y("label:N", sort=sort, title=None, axis=alt.Axis(labelLimit=220)),
         tooltip=[
             alt.Tooltip("label:N", title=" "),
-            alt.Tooltip(f"{value}:Q", title=unit, format=".2f"),
-            alt.Tooltip("low:Q", title="95% interval from", format=".2f"),
-            alt.Tooltip("high:Q", title="to", format=".2f"),
+            alt.Tooltip(f"{value}:Q", title=unit, format=".3~g"),
+            alt.Tooltip("low:Q", title="95% interval from", format=".3~g"),
+            alt.Tooltip("high:Q", title="to", format=".3~g"),
         ],
     )
-    x = alt.X("low:Q", title=unit, scale=alt.Scale(zero=True))
+    axis = alt.Axis(tickCount=5, format="~g", labelOverlap=True)
+    x = alt.X("low:Q", title=unit, scale=alt.Scale(zero=True), axis=axis)
     rules = base.mark_rule(color=BAR_COLOUR, strokeWidth=2).encode(x=x, x2="high:Q")
     points = base.mark_circle(color=BAR_COLOUR, size=90, opacity=1).encode(x=f"{value}:Q")
     chart: alt.LayerChart = (rules + points).properties(height={"step": 26})

@@ -32,7 +32,7 @@ from ui.words import (
     name_group,
 )
 
-__all__ = ["commute_page", "say_no_commutes"]
+__all__ = ["MARGIN", "commute_page", "describe_known_light", "say_no_commutes"]
 
 SIZE = (900, 520)
 PHONE_SIZE = (360, 400)
@@ -46,6 +46,8 @@ DIMENSIONS = {
     "factory_id": "Factory",
 }
 MILLION = 1e6
+MARGIN = 25  # left free around what a map shows [px]
+ALL_BUT = 0.995  # from here on the light of all kilometres is known, in whole per cents
 
 
 @page_of_run
@@ -57,6 +59,7 @@ def commute_page(shown: Shown) -> None:
         return
     summary = load_summary(shown.path)
     _show_figures(summary)
+    _show_warnings(summary)
     chosen = _choose_filter(shown, summary)
     _show_map(shown, chosen)
     left, right = st.columns(2, gap="large")
@@ -88,14 +91,18 @@ def _show_figures(summary: dict[str, Any]) -> None:
             (
                 "Workers on their way",
                 format_number(summary["workers_routed"]),
-                f"of {format_number(summary['workers_of_factories'])} in the factories' records",
+                _compare_workers(summary["workers_routed"], summary["workers_of_factories"]),
             ),
             (
                 "Worker-kilometres",
                 f"{summary['worker_km_per_year'] / MILLION:,.1f} million",
                 "a year, to work and home",
             ),
-            ("In the dark", format_share(light["dark"] / known if known else None), "of these km"),
+            (
+                "In the dark",
+                format_share(light["dark"] / known if known else None),
+                describe_known_light(light["day"], light["dark"], light["unknown"]),
+            ),
             (
                 "Crashes on commutes",
                 format_number(summary.get("n_commute_crashes")),
@@ -110,6 +117,29 @@ def _show_figures(summary: dict[str, Any]) -> None:
             for reason, n in summary["without_route_by_reason"].items()
         )
         st.caption(f"Without a route: {escape_markdown(reasons)}.")
+
+
+def describe_known_light(day: float, dark: float, unknown: float) -> str:
+    """Say which kilometres a share in the dark is of: those whose light is known."""
+    known = (day + dark) / (day + dark + unknown) if day + dark > 0 else 0.0
+    if known == 0:
+        return "the light of none of their km is known"
+    if known >= ALL_BUT:
+        return "of these km"
+    share = "less than 1%" if known < 0.005 else f"{known:.0%}"
+    return f"of those km whose light is known, {share} of all"
+
+
+def _compare_workers(routed: float, of_factories: float) -> str:
+    if routed > 1.1 * of_factories:
+        return f"more than the {format_number(of_factories)} in the factories' records"
+    return f"of {format_number(of_factories)} in the factories' records"
+
+
+def _show_warnings(summary: dict[str, Any]) -> None:
+    warnings = summary.get("warnings", [])
+    if warnings:
+        st.warning("\n".join(f"- {escape_markdown(one)}" for one in warnings))
 
 
 def _choose_filter(shown: Shown, summary: dict[str, Any]) -> FlowFilter:
@@ -150,7 +180,7 @@ def _show_map(shown: Shown, chosen: FlowFilter) -> None:
         st.info("No factory has coordinates in the records: there is no map of commutes.")
         return
     width, height = PHONE_SIZE if is_phone() else SIZE
-    view = find_view(bounds, width=width, height=height)
+    view = find_view(bounds, width=width - 2 * MARGIN, height=height - 2 * MARGIN)
     places = pick_places(load_run_table(shown, "places"), PHONE_PLACES if is_phone() else N_PLACES)
     deck = build_flow_deck(shown, chosen, gates, view=view, places=places)
     st.pydeck_chart(
@@ -206,7 +236,9 @@ def _show_rates(shown: Shown) -> None:
     )
     own = rates[rates["dimension"] == (dimension or "mode")]
     own = own.assign(label=[name_group(str(dimension), word) for word in own["group"]])
-    told = own[own["crashes_per_million"].notna()]
+    # one crash of a full truck hurts many, so vehicles are compared by the workers hurt
+    what = "hurt" if dimension == "mode" else "crashes"
+    told = own[own[f"{what}_per_million"].notna()]
     period = describe_period(shown.manifest.get("period"))
     if told.empty:
         st.info("The data cannot tell: there are too few worker-kilometres for any rate.")
@@ -214,17 +246,20 @@ def _show_rates(shown: Shown) -> None:
         if dimension == "hour":
             told = told.sort_values("label")
         else:
-            told = told.sort_values("crashes_per_million", ascending=False)
+            told = told.sort_values(f"{what}_per_million", ascending=False)
+        unit = "Workers hurt" if what == "hurt" else "Crashes"
+        unit += " per million worker-kilometres"
         chart = render_intervals(
-            told.rename(columns={"crashes_low": "low", "crashes_high": "high"}),
-            value="crashes_per_million",
-            unit="Crashes per million worker-kilometres",
+            told.rename(columns={f"{what}_low": "low", f"{what}_high": "high"}),
+            value=f"{what}_per_million",
+            unit=unit,
         )
-        st.altair_chart(chart, width="stretch", alt="Crashes per million worker-kilometres")
+        st.altair_chart(chart, width="stretch", alt=unit)
     st.caption(
         f"Crashes of workers on their way, {period}. The lines are 95% intervals of chance alone; "
         "kilometres are modelled and taken as known. A crash counts once in every group whose "
-        "worker was in it. Rates rest on crashes that were reported."
+        "worker was in it, however many were aboard: a full truck counts as one, so compare the "
+        "workers hurt when you compare vehicles. Rates rest on crashes that were reported."
     )
     if dimension == "hour":
         st.caption(

@@ -19,9 +19,10 @@ from pipeline.commute_views import (
     summarise_groups,
 )
 from reports.charts import render_shares
-from ui.commute import say_no_commutes
+from ui.commute import MARGIN, describe_known_light, say_no_commutes
 from ui.commute_map import build_flow_deck, has_point, name_factories
 from ui.explorer_map import find_view
+from ui.factory_ranking import say_account, say_interval, say_km, say_rank, tabulate_ranking
 from ui.flow_filter import FlowFilter
 from ui.layout import escape_markdown, is_phone, page_of_run, show_cards, show_heading
 from ui.layout import show_flow_legend as show_legend
@@ -40,6 +41,8 @@ __all__ = ["factories_page"]
 
 KEEP_S = 60
 SMALL = 5  # persons
+WORDS_FIRST = ["Rank", "Crashes", "Hotspot"]
+LIGHTS = ("day", "dark", "unknown")
 SIZE, PHONE_SIZE = (780, 480), (360, 380)
 
 
@@ -81,25 +84,7 @@ def _show_ranking(shown: Shown, ranked: pd.DataFrame) -> str:
         "the kilometres they travel on each road, times what that road's reported commute "
         f"crashes come to per kilometre ({period})."
     )
-    interval = [
-        "" if low != low else f"{low:.0f} to {high:.0f}"
-        for low, high in zip(ranked["ci_low"], ranked["ci_high"], strict=True)
-    ]
-    table = pd.DataFrame(
-        {
-            "Rank": ranked["rank"],
-            "Factory": name_factories(ranked),
-            "Workers": ranked["workers"],
-            "Expected crashes": ranked["expected_crashes"],
-            "95% interval": interval,
-            "Mean way (km)": ranked["distance_km"],
-            "In the dark": ranked["dark_share"].map(format_share),
-            "Hotspots on the way": ranked["n_hotspots"],
-            "Why not ranked": ranked["reason"].fillna(""),
-        }
-    )
-    if table["Why not ranked"].eq("").all():
-        table = table.drop(columns="Why not ranked")
+    table = tabulate_ranking(ranked)
     ids = ranked["factory_id"].tolist()
     wanted = st.query_params.get("factory") or st.session_state.get("factory")
     place = ids.index(wanted) if wanted in ids else 0
@@ -112,18 +97,24 @@ def _show_ranking(shown: Shown, ranked: pd.DataFrame) -> str:
         selection_mode="single-row",
         selection_default={"selection": {"rows": [place], "columns": [], "cells": []}},
         column_config={
-            "Rank": st.column_config.NumberColumn(width=50),
-            "Factory": st.column_config.TextColumn(width=300),
+            "Rank": st.column_config.NumberColumn("#" if is_phone() else "Rank", width=30),
+            "Factory": st.column_config.TextColumn(width=150 if is_phone() else 300),
             "Workers": st.column_config.NumberColumn(format="localized"),
             "Expected crashes": st.column_config.NumberColumn(
-                format="%.0f", help="Of all commute crashes in the period, if theirs go by km"
+                "Crashes" if is_phone() else "Expected crashes",
+                width=60 if is_phone() else None,
+                format="%.0f",
+                help="Of all commute crashes in the period, if theirs go by km",
             ),
-            "95% interval": st.column_config.TextColumn(help="Chance in the crashes alone"),
+            "95% interval": st.column_config.TextColumn(
+                width=75 if is_phone() else None, help="Chance in the crashes alone"
+            ),
             "Mean way (km)": st.column_config.NumberColumn(format="%.1f", help="One way"),
             "In the dark": st.column_config.TextColumn(help="Of km whose light is known"),
         },
         alt="Factories by expected crashes on their commutes",
     )
+    say_account(shown)
     rows = found["selection"]["rows"]
     chosen = str(ids[rows[0] if rows else place])
     st.session_state["factory"] = chosen
@@ -142,9 +133,14 @@ def _show_factory(shown: Shown, factory: pd.Series) -> None:
     show_cards(
         [
             ("Workers", format_number(factory["workers"]), "in the factory's record"),
-            ("Expected crashes", expected, _say_interval(factory)),
-            ("Mean way", f"{format_number(factory['distance_km'], 1)} km", "one way, by road"),
-            ("In the dark", format_share(factory["dark_share"]), "of their kilometres"),
+            ("Expected crashes", expected, say_interval(factory)),
+            ("Rank", *say_rank(factory)),
+            ("Mean way", say_km(factory["distance_km"]), "one way, by road"),
+            (
+                "In the dark",
+                format_share(factory["dark_share"]),
+                describe_known_light(*(own[f"worker_km_{one}"].sum() for one in LIGHTS)),
+            ),
             ("Shifts", when, "as recorded"),
         ]
     )
@@ -157,13 +153,6 @@ def _show_factory(shown: Shown, factory: pd.Series) -> None:
         _show_vehicles(shown, factory_id)
         _show_scorecard(shown, factory_id)
     _show_shed(shown, factory_id)
-
-
-def _say_interval(factory: pd.Series) -> str:
-    low, high = factory["ci_low"], factory["ci_high"]
-    if low != low:
-        return str(factory["reason"] or "the data cannot tell")
-    return f"in the period, {low:.0f} to {high:.0f} at 95%"
 
 
 def _show_map(shown: Shown, factory_id: str) -> None:
@@ -200,7 +189,9 @@ def _show_map(shown: Shown, factory_id: str) -> None:
             shown,
             chosen,
             gates,
-            view=find_view((west, south, east, north), width=width, height=height),
+            view=find_view(
+                (west, south, east, north), width=width - 2 * MARGIN, height=height - 2 * MARGIN
+            ),
             villages=villages,
             hotspots=marked,
         ),
@@ -219,9 +210,8 @@ def _show_modes(own: pd.DataFrame) -> None:
     st.markdown("**How its workers travel**")
     table = summarise_groups(own, "mode")
     is_small = table["workers_per_day"] < SMALL
-    counts = {
-        name_group("mode", mode): n for mode, n in table.loc[~is_small, "workers_per_day"].items()
-    }
+    workers = table.loc[~is_small, "workers_per_day"].sort_values(ascending=False)
+    counts = {name_group("mode", mode): n for mode, n in workers.items()}
     counts["Others, fewer than five each"] = float(table.loc[is_small, "workers_per_day"].sum())
     st.altair_chart(
         render_shares(counts, unit="Share of workers"), width="stretch", alt="Workers by vehicle"
@@ -244,10 +234,14 @@ def _show_hotspots(shown: Shown, factory_id: str) -> None:
             "Crashes": table["n_crashes"],
         }
     )
+    if is_phone():
+        words = words[["Rank", "Crashes", "Hotspot", *words.columns.drop(WORDS_FIRST)]]
     st.dataframe(
         words,
         hide_index=True,
         column_config={
+            "Rank": st.column_config.NumberColumn("#", width=30),
+            "Crashes": st.column_config.NumberColumn(width=60),
             "Worker-km a year": st.column_config.NumberColumn(format="localized"),
         },
         alt="Hotspots on this factory's routes",

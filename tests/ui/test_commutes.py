@@ -25,6 +25,8 @@ from reports.map_style import choose_worker_classes
 from reports.what_if import describe_mode_shift
 from tests.ui.fixture_commutes import add_commutes, km_per_year
 from tests.ui.fixture_run import RUN_ID, build_home
+from ui.commute import describe_known_light
+from ui.factory_ranking import say_interval, say_km, say_rank, tabulate_ranking
 from ui.flow_filter import FlowFilter, sum_workers
 from ui.words import format_share, name_group
 
@@ -254,6 +256,48 @@ def test_a_change_too_small_to_write_is_about_as_many(run):
     nothing = {"difference": -0.0, "difference_low": -0.04, "difference_high": 0.04, "before": 3.0}
     words = describe_mode_shift({**result, "workers_hurt": nothing})
     assert "about as many workers hurt a year (95% interval +0.0 to +0.0)" in words
+
+
+def test_the_dark_share_says_of_which_kilometres_it_is():
+    assert describe_known_light(75.0, 25.0, 0.0) == "of these km"
+    assert describe_known_light(3.0, 1.0, 1e6) == (
+        "of those km whose light is known, less than 1% of all"
+    )
+    assert describe_known_light(30.0, 20.0, 50.0).endswith("known, 50% of all")
+    assert describe_known_light(0.0, 0.0, 9.0) == "the light of none of their km is known"
+
+
+def test_the_list_of_factories_says_how_sure_it_is(run, monkeypatch):
+    told = summarise_factories(run).assign(rank_ci_low=[1, None], rank_ci_high=[2, None])
+    told["p_worst_3"] = [0.96, None]
+    table = tabulate_ranking(told)
+    assert table["Rank, 95%"].tolist() == ["1 to 2", ""]
+    assert table["From road class"].tolist() == ["40%", ""]
+    assert say_rank(told.iloc[0]) == ("1", "1 to 2 at 95%; among the worst three: 96%")
+    assert say_rank(told.iloc[1])[0] == "not ranked"
+    assert say_interval(told.iloc[0]).endswith("8 to 17 at 95%; 40% from road classes")
+    assert say_km(told["distance_km"].iloc[1]) == "not known"
+    monkeypatch.setattr("ui.factory_ranking.is_phone", lambda: True)
+    phone = tabulate_ranking(told)
+    assert phone.columns[:4].tolist() == ["Rank", "Expected crashes", "95% interval", "Factory"]
+    assert phone["Factory"].iloc[0] == "F1 · Sew & Sons"
+
+
+def test_crashes_in_no_factorys_figure_are_told(open_page, tmp_path):
+    run = build_home(tmp_path)
+    add_commutes(run)
+    path = run / "commute_summary.json"
+    account = {"n_ranked": 400.0, "n_not_ranked": 0.0}
+    account |= {"n_where_nobody_passes": 63.0, "n_without_place": 9}
+    warnings = ["2 of 2 factories, with <b>1,000</b> workers, have no origins."]
+    more = {"crashes_of_factories": account, "warnings": warnings, "workers_routed": 1e9}
+    path.write_text(json.dumps(json.loads(path.read_text()) | more))
+    words = words_of(open_page("factories", tmp_path))
+    assert "The figures share out 400 of 472 commute crashes; in none of them: 63 on roads" in words
+    assert "9 without a place" in words
+    words = words_of(open_page("commute", tmp_path))
+    assert "have no origins" in words
+    assert "more than the 130 in the factories" in words
 
 
 def test_words_for_groups():
