@@ -32,7 +32,7 @@ _UTM_LATITUDES = (-80.0, 84.0)
 _STRETCHED_METHODS = ("mercator", "equidistant cylindrical", "plate carr")
 
 
-def estimate_metric_crs(bounds_wgs84: Sequence[float]) -> CRS:
+def estimate_metric_crs(bounds_wgs84: Sequence[float], *, layer: str = "layer") -> CRS:
     """Choose the projected system in metres that suits an area.
 
     Parameters
@@ -40,6 +40,8 @@ def estimate_metric_crs(bounds_wgs84: Sequence[float]) -> CRS:
     bounds_wgs84
         West, south, east, north [degree]. West may be greater than east when the
         area lies across the 180th meridian.
+    layer
+        What the bounds are of, for the message.
 
     Returns
     -------
@@ -57,8 +59,8 @@ def estimate_metric_crs(bounds_wgs84: Sequence[float]) -> CRS:
     inside = all(-180 <= lon <= 180 for lon in (west, east)) and -90 <= south <= north <= 90
     if not inside:
         message = (
-            f"bounds {west:g},{south:g},{east:g},{north:g}: not west,south,east,north in degrees; "
-            "check the layer's coordinate system."
+            f"{layer}: bounds {west:g},{south:g},{east:g},{north:g}: not west,south,east,north in "
+            "degrees; check its coordinate system: save it with the one it is in, or in degrees (WGS84)."
         )
         raise GeometryError(message)
     width = (east - west) % 360 if west > east else east - west
@@ -118,7 +120,9 @@ def parse_crs(value: object) -> CRS:
         raise CrsError(message) from error
 
 
-def to_metric(frame: GeoDataFrame, crs: object | None = None) -> GeoDataFrame:
+def to_metric(
+    frame: GeoDataFrame, crs: object | None = None, *, layer: str = "layer"
+) -> GeoDataFrame:
     """Return the frame in true metres.
 
     Parameters
@@ -128,6 +132,8 @@ def to_metric(frame: GeoDataFrame, crs: object | None = None) -> GeoDataFrame:
     crs
         Projected system to use; by default the frame's own when it is in true metres,
         else the one `estimate_metric_crs` chooses.
+    layer
+        What the frame is, for the message; a file by its path.
 
     Raises
     ------
@@ -135,7 +141,7 @@ def to_metric(frame: GeoDataFrame, crs: object | None = None) -> GeoDataFrame:
         If the frame names no system, or `crs` is not one in true metres.
     """
     if frame.crs is None:
-        raise CrsError.unknown("layer")
+        raise CrsError.unknown(layer)
     if crs is not None:
         target = parse_crs(crs)
         if not is_metric(target):
@@ -146,9 +152,9 @@ def to_metric(frame: GeoDataFrame, crs: object | None = None) -> GeoDataFrame:
         corners = shapely.get_coordinates(frame.geometry.to_crs(WGS84).to_numpy())
         bounds = find_extent(corners[:, 0], corners[:, 1])
         if not np.isfinite(bounds).all():
-            message = "layer: holds no geometry, so no coordinate system can be chosen for it."
+            message = f"{layer}: holds no geometry, so no coordinate system can be chosen for it."
             raise GeometryError(message)
-        target = estimate_metric_crs(bounds)
+        target = estimate_metric_crs(bounds, layer=layer)
     return frame.to_crs(target)
 
 

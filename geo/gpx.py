@@ -66,6 +66,8 @@ def read_gpx(path: Path) -> GpxFile:
             reason = f"it is no GPX (line {error.lineno}: {expat.ErrorString(error.code)})"
             raise DataSourceError.unreadable(path, reason) from error
         reader.file.broken_at = error.lineno
+    except DataSourceError:  # an OSError too: what the reader refused, in its own words
+        raise
     except OSError as error:
         raise DataSourceError.unreadable(path, error.strerror or str(error)) from error
     if not reader.is_gpx:

@@ -119,7 +119,7 @@ def build_network_from_osm(
     ways, offset, at, n_outside = clip_roads(roads.ways, roads.offset, east, roads.lat, turned)
     osm_id, first, node = np.unique(roads.node_ref[at], return_index=True, return_inverse=True)
     lon, lat = roads.lon[at][first], roads.lat[at][first]
-    system = _choose_crs(crs, lon, lat)
+    system = _choose_crs(crs, lon, lat, str(path))
     x, y = Transformer.from_crs(WGS84, system, always_xy=True).transform(lon, lat)
     lines, n_short = make_road_lines(ways, offset, node, x, y, osm_id)
     skipped = _add_reasons(roads.n_ways_skipped, n_outside, n_short)
@@ -181,7 +181,7 @@ def build_network_from_lines(
     _require_roads(len(typed.ways), len(lines) + n_without, skipped, label)
     progress(1, 5, "projecting")
     shapes = gpd.GeoSeries(typed.lines, crs=lines.crs)
-    system = _choose_lines_crs(crs, shapes)
+    system = _choose_lines_crs(crs, shapes, label)
     xy, row = shapely.get_coordinates(shapes.to_crs(system).to_numpy(), return_index=True)
     offset = np.searchsorted(row, np.arange(len(shapes) + 1)).astype(np.int64)
     to_wgs84 = Transformer.from_crs(system, WGS84, always_xy=True)
@@ -364,24 +364,26 @@ def _unwrap(
     return np.where(lon < 0, lon + 360.0, lon), area
 
 
-def _choose_crs(crs: object | None, lon: NDArray[np.float64], lat: NDArray[np.float64]) -> CRS:
+def _choose_crs(
+    crs: object | None, lon: NDArray[np.float64], lat: NDArray[np.float64], label: str
+) -> CRS:
     if crs is None:
-        return estimate_metric_crs(find_extent(lon, lat))
+        return estimate_metric_crs(find_extent(lon, lat), layer=label)
     system = parse_crs(crs)
     if not is_metric(system):
         raise CrsError.not_metric("crs", system.to_string())
     return system
 
 
-def _choose_lines_crs(crs: object | None, shapes: gpd.GeoSeries) -> CRS:
+def _choose_lines_crs(crs: object | None, shapes: gpd.GeoSeries, label: str) -> CRS:
     if shapes.crs is None:
-        raise CrsError.unknown("lines")
+        raise CrsError.unknown(label)
     if crs is None and is_metric(shapes.crs):
         # The same system may come without its name; the EPSG entry reads better.
         number = shapes.crs.to_epsg(min_confidence=25)
         return CRS(shapes.crs) if number is None else CRS.from_epsg(number)
     lonlat = shapely.get_coordinates(shapes.to_crs(WGS84).to_numpy())
-    return _choose_crs(crs, lonlat[:, 0], lonlat[:, 1])
+    return _choose_crs(crs, lonlat[:, 0], lonlat[:, 1], label)
 
 
 def _keep_inside(roads: OsmRoads, boundary: BaseGeometry | None) -> GeoDataFrame:

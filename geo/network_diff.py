@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ from geo.vector_io import write_layer
 
 __all__ = ["NetworkDiff", "compare_networks", "write_network_diff"]
 
+logger = logging.getLogger(__name__)
+
 SAME_FORM_M = 2.0  # a road that moved by less was not moved
 WHOLE_SHARE = 0.95  # and is as long as it was
 _SEGMENT_ATTRIBUTES = (
@@ -38,6 +41,7 @@ _SEGMENT_ATTRIBUTES = (
     *("surface_class", "oneway", "is_bridge", "is_tunnel", "is_roundabout"),
 )
 _INTERSECTION_ATTRIBUTES = ("road_class", "has_signals", "is_roundabout", "n_arms", "name")
+LEAST_SHARED = 0.05  # of the kilometres of both networks; less are hardly of one place
 _TURNED = {"forward": "backward", "backward": "forward"}
 
 
@@ -146,6 +150,8 @@ def compare_networks(
         "old_intersections": _describe_intersections(old.intersections, places, "old"),
         "new_intersections": _describe_intersections(new_places, places, "new"),
     }
+    summary = _summarise(parts, segments, places, changes, tolerance_m)
+    _warn_if_elsewhere(summary)
     progress(4, 4, "networks compared")
     return NetworkDiff(
         **parts,
@@ -153,7 +159,7 @@ def compare_networks(
         intersection_relations=places,
         sites=list_sites(segments, places),
         attribute_changes=changes,
-        summary=_summarise(parts, segments, places, changes, tolerance_m),
+        summary=summary,
     )
 
 
@@ -342,3 +348,15 @@ def _summarise(
 def _count(words: Sequence[str] | pd.Series[str]) -> dict[str, int]:
     found = pd.Series(words).value_counts()
     return {str(word): int(n) for word, n in sorted(found.items(), key=lambda item: str(item[0]))}
+
+
+def _warn_if_elsewhere(summary: dict[str, Any]) -> None:
+    """Warn when two networks share hardly any road."""
+    shares = [summary[f"kept_of_{side}_km"] / summary[f"{side}_km"] for side in ("old", "new")
+              if summary[f"{side}_km"]]  # fmt: skip
+    if shares and max(shares) < LEAST_SHARED:
+        logger.warning(
+            "the networks share %.1f of %.1f km (old) and %.1f km (new): hardly any; are both of "
+            "the same area?",
+            summary["kept_of_old_km"], summary["old_km"], summary["new_km"],
+        )  # fmt: skip

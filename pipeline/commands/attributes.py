@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import click
 import geopandas as gpd
+import numpy as np
+import shapely
 
+from core.errors import TableError
 from core.settings import Settings
+from core.units import M_PER_KM
+from geo.coordinates import find_point_problems
 from geo.manifests import RASTER_ROLES
 from geo.network import read_network
 from geo.vector_io import read_points, write_layer
@@ -20,8 +26,13 @@ from pipeline.attributes import (
 from pipeline.cli_output import echo_json, echo_pairs, make_progress
 from pipeline.commands.shared import existing_file, json_option
 from pipeline.raster_sources import check_raster, require_one_population
+from pipeline.route_points import find_bounds_wgs84, report_unusable
 
 __all__ = ["attributes"]
+
+logger = logging.getLogger(__name__)
+
+FAR_GATE_M = 5_000.0
 
 positive = click.FloatRange(min=0, min_open=True)
 
@@ -68,7 +79,7 @@ def attributes(
         for name, value in options.items()
         if name not in RASTER_ROLES and value is not None
     }
-    located = None if gates is None else read_points(gates).geometry.to_crs(network.segments.crs)
+    located = None if gates is None else locate_gate_file(gates, network.segments)
     measured, notes = measure_attributes(
         network.segments,
         network.intersections,
@@ -87,6 +98,29 @@ def attributes(
         echo_json(summary)
     else:
         echo_pairs({**summary, "notes": "; ".join(notes)})
+
+
+def locate_gate_file(path: Path, segments: gpd.GeoDataFrame) -> gpd.GeoSeries:
+    """Return the gates of a file in the system of the roads; told are those of no use."""
+    points = read_points(path)
+    if points.empty:
+        raise TableError.empty(str(path))
+    found = find_point_problems(points, find_bounds_wgs84(segments))
+    report_unusable(found, path, what="gates")
+    located = points.geometry.to_crs(segments.crs)
+    located[[one is not None for one in found.reason]] = None
+    there = np.flatnonzero(~(located.isna() | located.is_empty))
+    tree = shapely.STRtree(segments.geometry.to_numpy())
+    given = located.to_numpy()[there]
+    near = np.unique(tree.query(given, predicate="dwithin", distance=FAR_GATE_M)[0])
+    far = np.delete(there, near)
+    if len(far):
+        logger.warning(
+            "%s: %d of %d gates lie more than %.0f km from every road, first row %d (%s); check "
+            "that they are of this area",
+            path, len(far), len(points), FAR_GATE_M / M_PER_KM, far[0], found.given[far[0]],
+        )  # fmt: skip
+    return located
 
 
 def drop_missing(points: gpd.GeoSeries | None) -> gpd.GeoSeries | None:

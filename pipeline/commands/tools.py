@@ -65,7 +65,7 @@ def alignment(*, lines: Path, step_m: float, out: Path, as_json: bool) -> None:
     The lines are written with `curvature_change_deg_km`, `min_radius_m`,
     `sharpest_bend_deg` and `sinuosity`; a straight line has no radius, a loop no sinuosity.
     """
-    roads = to_metric(read_lines(lines))
+    roads = to_metric(read_lines(lines), layer=str(lines))
     measured = measure_alignment(roads, step_m=step_m)
     known = roads.drop(columns=[name for name in measured if name in roads])
     finite = measured.replace(np.inf, np.nan)
@@ -98,7 +98,7 @@ def snap(*, lines: Path, points: Path, max_distance_m: float, out: Path, as_json
     `distance_m`, `offset_m` from the start of the line, and the runner-up; points
     farther than the limit keep their row with no line.
     """
-    roads = to_metric(read_lines(lines))
+    roads = to_metric(read_lines(lines), layer=str(lines))
     if "segment_id" not in roads:
         roads = roads.assign(segment_id=np.arange(len(roads)))
     located = read_points(points)

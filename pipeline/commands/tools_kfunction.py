@@ -79,7 +79,7 @@ def kfunction(
         message = "give --exposure with --inhomogeneous: it says where events are expected."
         raise click.UsageError(message)
     distances = Distances(start_m=start, end_m=end, step_m=step)
-    roads = to_metric(read_lines(lines))
+    roads = to_metric(read_lines(lines), layer=str(lines))
     edges = build_line_edges(roads)
     reach = np.inf if max_distance_m is None else max_distance_m
     happened = place(events, edges, reach)

@@ -76,7 +76,7 @@ def local_statistics(
     `p_value` and `q_value` (two-sided). With `--exposure`, Gi* is of the rate and Moran of the
     standardised rate.
     """
-    roads = to_metric(read_lines(lines))
+    roads = to_metric(read_lines(lines), layer=str(lines))
     edges = build_line_edges(roads)
     places = read_points(at).to_crs(roads.crs)
     where = place_on_edges(places, edges)

@@ -99,7 +99,7 @@ def nkde(
     of each place where the places have that column, else once for each of some `--slices`.
     """
     widths = require_time_options(time, time_bandwidth_days, time_bandwidth_hours, slices)
-    roads = to_metric(read_lines(lines))
+    roads = to_metric(read_lines(lines), layer=str(lines))
     edges = build_line_edges(roads)
     happened, asked = (read_points(path).to_crs(roads.crs) for path in (events, at))
     reach = np.inf if max_distance_m is None else max_distance_m

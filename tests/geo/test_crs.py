@@ -134,3 +134,9 @@ def test_a_repeated_id_is_named():
         require_unique(frame, "crash_id")
     with pytest.raises(TableError, match="site_id"):
         require_unique(frame, "site_id")
+
+
+def test_the_message_about_bounds_names_the_file():
+    line = gpd.GeoDataFrame(geometry=[LineString([(480_000, 1e6), (481_000, 1e6)])], crs=4326)
+    with pytest.raises(GeometryError, match=r"^roads\.csv: (bounds|holds)"):
+        to_metric(line, layer="roads.csv")

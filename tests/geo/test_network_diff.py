@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -151,6 +152,19 @@ def test_longer_segments_are_merged_and_identities_need_half_of_both(build):
     assert sites["share_new"].sum() == pytest.approx(2, abs=0.05)
     assert sites["is_same"].sum() == 2  # the outer two; the middle one belongs to both
     assert compare_networks(short, long).summary["old_segments_by_status"] == {"recut": 3}
+
+
+def test_networks_of_other_places_are_told(build, caplog):
+    old = build(NODES, WAYS)
+    compare_networks(old, old)
+    assert "share" not in caplog.text
+    elsewhere = replace(
+        old,
+        segments=old.segments.set_geometry(old.segments.translate(50_000)),
+        intersections=old.intersections.set_geometry(old.intersections.translate(50_000)),
+    )
+    compare_networks(old, elsewhere)
+    assert "share 0.0 of" in caplog.text
 
 
 def test_another_projection_and_what_is_refused(build):

@@ -70,8 +70,9 @@ def test_a_gpx_that_was_cut_off_is_read_as_far_as_it_goes(tmp_path):
 def test_what_is_no_gpx_is_refused(tmp_path, text, reason):
     path = tmp_path / "a.gpx"
     path.write_text(text)
-    with pytest.raises(DataSourceError, match=reason):
+    with pytest.raises(DataSourceError, match=reason) as caught:
         read_traces(path)
+    assert str(caught.value).count(str(path)) == 1  # said once
 
 
 def test_files_without_a_trace(tmp_path):
