@@ -60,7 +60,7 @@ def estimate_metric_crs(bounds_wgs84: Sequence[float], *, layer: str = "layer") 
     if not inside:
         message = (
             f"{layer}: bounds {west:g},{south:g},{east:g},{north:g}: not west,south,east,north in "
-            "degrees; check its coordinate system: save it with the one it is in, or in degrees (WGS84)."
+            "degrees; check its coordinate system: save it with the one it is in, or in degrees."
         )
         raise GeometryError(message)
     width = (east - west) % 360 if west > east else east - west
