@@ -20,6 +20,7 @@ from models.hotspot_sensitivity import draw_crashes_again, is_still_found, move_
 from models.null_models import NullModel
 from models.screening import adjust_fdr, compute_poisson_upper_tail
 from models.significance_tails import describe_smoothed
+from pipeline.frame import Frame
 from pipeline.hotspot_matrices import Matrices
 from pipeline.scan import Scan
 
@@ -76,8 +77,7 @@ def estimate_certainty(
     null: NullModel,
     places: CrashPlaces,
     matrices: Matrices,
-    windows: sparse.csr_array,
-    adjacency: sparse.csr_array,
+    frame: Frame,
     *,
     settings: Settings,
 ) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def estimate_certainty(
     `found_when_moved`, `found_when_redrawn`, `stability`.
     """
     ranks = rank_again(hotspots, scan, seed=settings.seed)
-    tries = try_again(scan, null, places, matrices, windows, adjacency, settings=settings)
+    tries = try_again(scan, null, places, matrices, frame, settings=settings)
     number = hotspots["number"].to_numpy()
     return ranks.join(tries.iloc[number].set_axis(hotspots.index, axis=0))
 
@@ -120,8 +120,7 @@ def try_again(
     null: NullModel,
     places: CrashPlaces,
     matrices: Matrices,
-    windows: sparse.csr_array,
-    adjacency: sparse.csr_array,
+    frame: Frame,
     *,
     settings: Settings,
 ) -> pd.DataFrame:
@@ -138,14 +137,14 @@ def try_again(
             matrix, null, float(n_crashes.sum()), settings.hotspot_control, settings.hotspot_fdr
         )
 
-    find = make(windows)
+    find = make(frame.windows)
     half = again(make(matrices.half), n_crashes)
     double = again(make(matrices.double), n_crashes)
     n_hotspots = len(half)
     moved, redrawn = np.zeros(n_hotspots), np.zeros(n_hotspots)
     if n_hotspots:
         for _ in range(N_TRIES):
-            moved += again(find, move_all(places, length, adjacency, rng))
+            moved += again(find, move_all(places, length, frame.adjacency, rng))
             drawn = draw_crashes_again(
                 scan.lixels["n_window"],
                 scan.lixels["expected_window"],

@@ -84,23 +84,13 @@ def score(
         )
         search = search_all(job, frame, on_road, commutes.sites, matrices)
         scan = scan_lixels(
-            frame.lixels,
-            search.published,
-            frame.windows,
-            search.roads,
-            control=settings.hotspot_control,
-            level=settings.hotspot_fdr,
-        )
+            frame.lixels, search.published, frame.windows, search.roads,
+            control=settings.hotspot_control, level=settings.hotspot_fdr,
+        )  # fmt: skip
         hotspots = describe_hotspots(
-            scan,
-            frame.segments,
-            frame.network.places,
-            frame.corridors,
-            on_road,
-            years=period.years,
-            fdr=settings.hotspot_fdr,
-            epdo_weights=settings.epdo_weights,
-        )
+            scan, frame.segments, frame.network.places, frame.corridors, on_road,
+            years=period.years, fdr=settings.hotspot_fdr, epdo_weights=settings.epdo_weights,
+        )  # fmt: skip
         previous, first_free = find_previous_hotspots(job.workspace, job.area.key)
         hotspots = keep_identities(hotspots, scan, previous, first_free)
         names = hotspots.set_index("number")["hotspot_id"]
@@ -233,8 +223,7 @@ def add_certainty(
         search.published.null,
         find_crash_places(on_road, frame.lixels, frame.segments),
         matrices,
-        frame.windows,
-        frame.adjacency,
+        frame,
         settings=job.settings,
     )
     return gpd.GeoDataFrame(hotspots.join(certainty))
