@@ -157,7 +157,8 @@ def fetch_source(
     ChecksumError
         If the file is not the one expected, or was changed since it was fetched.
     DataSourceError
-        If a file of that name is there that did not come from here.
+        If a file of that name is there that did not come from here, or is not what its
+        name says.
     """
     path = folder / manifest.file_name
     note = path.with_name(path.name + ".json")
@@ -212,6 +213,10 @@ def _accept(manifest: Manifest, path: Path, note: Path) -> Fetched:
             f"expected {expected[:16].lower()}...); delete it and fetch it again."
         )
         raise ChecksumError(message)
+    problem = "" if manifest.sha256 else find_kind_problem(path, manifest.file_name)
+    if problem:  # kept by a version that did not look
+        message = f"{path}: {problem}; delete it and fetch it again."
+        raise DataSourceError(message)
     return Fetched(path=path, sha256=digest, n_bytes=path.stat().st_size, is_cached=True)
 
 

@@ -200,3 +200,13 @@ def test_good_files_of_each_kind_are_recognised(tmp_path):
     for name in ("a.osm.pbf", "a.gpkg"):
         part = (tmp_path / name).rename(tmp_path / f"{name}.part")
         assert find_kind_problem(part, name) == ""
+
+
+def test_a_web_page_that_was_kept_before_is_refused(write, tmp_path):
+    page = b"<html>login</html>"
+    (tmp_path / "people.tif").write_bytes(page)
+    note = {"source": "people", "sha256": hashlib.sha256(page).hexdigest()}
+    (tmp_path / "people.tif.json").write_text(json.dumps(note))
+    manifest = require_good([write()])["people"]
+    with pytest.raises(DataSourceError, match="is a web page.*delete it and fetch it again"):
+        fetch_source(manifest, tmp_path, patience=PATIENCE)
