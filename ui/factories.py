@@ -7,6 +7,7 @@ from pathlib import Path
 import geopandas as gpd
 import pandas as pd
 import streamlit as st
+from streamlit.elements.lib.column_types import ColumnConfig
 
 from core.errors import SafeCommuteError
 from pipeline.commute_views import (
@@ -97,7 +98,7 @@ def _show_ranking(shown: Shown, ranked: pd.DataFrame) -> str:
         selection_mode="single-row",
         selection_default={"selection": {"rows": [place], "columns": [], "cells": []}},
         column_config={
-            "Rank": st.column_config.NumberColumn("#" if is_phone() else "Rank", width=30),
+            "Rank": _show_small("Rank", "#", 30, 50),
             "Factory": st.column_config.TextColumn(width=150 if is_phone() else 300),
             "Workers": st.column_config.NumberColumn(format="localized"),
             "Expected crashes": st.column_config.NumberColumn(
@@ -107,8 +108,11 @@ def _show_ranking(shown: Shown, ranked: pd.DataFrame) -> str:
                 help="Of all commute crashes in the period, if theirs go by km",
             ),
             "95% interval": st.column_config.TextColumn(
-                width=75 if is_phone() else None, help="Chance in the crashes alone"
+                "at 95%" if is_phone() else None,
+                width=75 if is_phone() else None,
+                help="Chance in the crashes alone",
             ),
+            "Hotspots": st.column_config.NumberColumn(help="On its workers' ways"),
             "Mean way (km)": st.column_config.NumberColumn(format="%.1f", help="One way"),
             "In the dark": st.column_config.TextColumn(help="Of km whose light is known"),
         },
@@ -120,6 +124,13 @@ def _show_ranking(shown: Shown, ranked: pd.DataFrame) -> str:
     st.session_state["factory"] = chosen
     st.query_params["factory"] = chosen
     return chosen
+
+
+def _show_small(label: str, short: str, phone_px: int, px: int) -> ColumnConfig:
+    """Return a narrow column of whole numbers, narrower on a phone."""
+    return st.column_config.NumberColumn(
+        short if is_phone() else label, width=phone_px if is_phone() else px
+    )
 
 
 def _show_factory(shown: Shown, factory: pd.Series) -> None:
@@ -240,8 +251,8 @@ def _show_hotspots(shown: Shown, factory_id: str) -> None:
         words,
         hide_index=True,
         column_config={
-            "Rank": st.column_config.NumberColumn("#", width=30),
-            "Crashes": st.column_config.NumberColumn(width=60),
+            "Rank": _show_small("Rank", "#", 30, 60),
+            "Crashes": _show_small("Crashes", "Crashes", 60, 90),
             "Worker-km a year": st.column_config.NumberColumn(format="localized"),
         },
         alt="Hotspots on this factory's routes",

@@ -39,7 +39,7 @@ def tabulate_ranking(ranked: pd.DataFrame) -> pd.DataFrame:
             ],
             "Mean way (km)": ranked["distance_km"],
             "In the dark": ranked["dark_share"].map(format_share),
-            "Hotspots on the way": ranked["n_hotspots"],
+            "Hotspots": ranked["n_hotspots"],
             "Why not ranked": ranked["reason"].fillna(""),
         }
     )
@@ -56,7 +56,10 @@ def _join_ends(ranked: pd.DataFrame, low: str, high: str) -> list[str]:
     if low not in ranked.columns:
         return [""] * len(ranked)
     ends = ranked[[low, high]].astype("float64").itertuples(index=False, name=None)
-    return ["" if one != one else f"{one:.0f} to {two:.0f}" for one, two in ends]
+    return [
+        "" if one != one else f"{one:.0f}" if one == two else f"{one:.0f} to {two:.0f}"
+        for one, two in ends
+    ]
 
 
 def say_account(shown: Shown) -> None:
