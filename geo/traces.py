@@ -37,7 +37,8 @@ class Traces:
     traces
         One row a trace, its row number is the trace: `name`, `form` (track, route, line,
         points, or what a feature is that holds no line), `n_read` (fixes in the file),
-        `offset_min` (the time zone that its first time states [min]; null: none stated).
+        `offset_min` (the time zone that its first time states [min]; null: none stated),
+        `clock_jumped` (its times step back while the drive goes on).
     about
         What the file says of each trace beside that, as text; one row a trace.
     points
@@ -142,7 +143,8 @@ def _assemble(raw: RawTraces, near: tuple[float, float, float, float] | None) ->
     traces["n_read"] = np.bincount(trace, minlength=n)
     stated = pd.Series(offset_min).groupby(trace).first().reindex(range(n))
     traces["offset_min"] = stated.astype("Int64").to_numpy()
-    points = _put_in_order(frame[why == ""], notes)
+    points, jumped = _put_in_order(frame[why == ""], notes)
+    traces["clock_jumped"] = np.isin(np.arange(n), jumped)
     return Traces(
         traces=traces,
         about=pd.DataFrame(raw.about or [{}] * n, index=range(n)).fillna("").astype("str"),
@@ -177,8 +179,13 @@ def _find_turned(
     return turned
 
 
-def _put_in_order(frame: pd.DataFrame, notes: Counter[str]) -> pd.DataFrame:
-    """Sort the fixes of a trace by time, else by number, where each fix has one."""
+def _put_in_order(
+    frame: pd.DataFrame, notes: Counter[str]
+) -> tuple[pd.DataFrame, NDArray[np.int64]]:
+    """Sort the fixes of a trace by time, else by number, where each fix has one.
+
+    Also returned are the traces whose clock jumped: those stay as they are.
+    """
     frame = frame.reset_index(drop=True)
     key = np.arange(len(frame), dtype=np.int64)
     groups = frame.groupby("trace")
@@ -186,8 +193,9 @@ def _put_in_order(frame: pd.DataFrame, notes: Counter[str]) -> pd.DataFrame:
     is_numbered = groups["order"].transform(lambda one: one.notna().all()).to_numpy(dtype=bool)
     number = frame["time"].to_numpy(dtype="datetime64[us]").astype(np.int64).astype(float)
     has_jumped, is_after = _find_clock_jumps(frame, is_timed)
-    if has_jumped.any():
-        notes[CLOCK_JUMPED] = int(frame["trace"][has_jumped].nunique())
+    jumped = np.unique(frame["trace"].to_numpy(dtype=np.int64)[has_jumped])
+    if len(jumped):
+        notes[CLOCK_JUMPED] = len(jumped)
         frame.loc[is_after, "time"] = pd.NaT
     rank = np.where(
         has_jumped, key, np.where(is_timed, number, np.where(is_numbered, frame["order"], key))
@@ -198,7 +206,7 @@ def _put_in_order(frame: pd.DataFrame, notes: Counter[str]) -> pd.DataFrame:
         notes["traces whose fixes were not in order; sorted"] = len(np.unique(moved))
     ordered = frame.iloc[order].reset_index(drop=True)
     ordered["point"] = ordered.groupby("trace").cumcount()
-    return ordered[["trace", "point", "part", "time", "lon", "lat"]]
+    return ordered[["trace", "point", "part", "time", "lon", "lat"]], jumped
 
 
 def _find_clock_jumps(

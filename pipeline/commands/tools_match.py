@@ -25,6 +25,7 @@ from pipeline.commands.shared import existing_file, json_option
 
 __all__ = ["match"]
 
+CLOCK_JUMPED = "; its clock jumps back, so times from there on are not known"
 above_zero = click.FloatRange(min=0, min_open=True)
 
 
@@ -120,6 +121,8 @@ def _describe(traces: Traces, cleaned: CleanTraces, matched: MatchedTraces) -> g
         "n_dropped": dropped,
     }
     result = matched.traces.drop(columns="trace")
+    clock = np.where(table["clock_jumped"], CLOCK_JUMPED, "")
+    result["reason"] = result["reason"].to_numpy(dtype=object) + clock.astype(object)
     frame = pd.concat([pd.DataFrame(columns), result], axis=1)
     return gpd.GeoDataFrame(frame, geometry=matched.lines.to_numpy(), crs=matched.lines.crs)
 

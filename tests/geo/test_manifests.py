@@ -208,5 +208,5 @@ def test_a_web_page_that_was_kept_before_is_refused(write, tmp_path):
     note = {"source": "people", "sha256": hashlib.sha256(page).hexdigest()}
     (tmp_path / "people.tif.json").write_text(json.dumps(note))
     manifest = require_good([write()])["people"]
-    with pytest.raises(DataSourceError, match="is a web page.*delete it and fetch it again"):
+    with pytest.raises(DataSourceError, match=r"is a web page.*delete it and fetch it again"):
         fetch_source(manifest, tmp_path, patience=PATIENCE)

@@ -261,6 +261,7 @@ def test_a_clock_that_jumps_back_does_not_tear_the_drive_apart(tmp_path):
     assert traces.points["lon"].is_monotonic_increasing
     assert traces.points["time"].notna().sum() == 20  # which clock is right nobody knows
     assert [note for note in traces.notes if "clock jumps back" in note]
+    assert traces.traces["clock_jumped"].tolist() == [True]
     cleaned = clean_traces(traces, crs=UTM48)
     assert len(cleaned.points) == 40
 

@@ -171,6 +171,13 @@ def test_tools_match_writes_lines_steps_and_an_account(tmp_path):
     layer = gpd.read_file(out)
     assert layer["verdict"].tolist() == ["good", "not usable"]
     assert layer.geometry[0].length == pytest.approx(1_400, abs=10)
+    stamps = [f"2024-05-01T{7 if at < 8 else 4:02d}:{at:02d}:00Z" for at in range(len(places))]
+    for stamp in stamps:
+        fixes = fixes.replace("/>", f"><time>{stamp}</time></trkpt>", 1)
+    (tmp_path / "t.gpx").write_text(f"<gpx><trk><trkseg>{fixes}</trkseg></trk></gpx>")
+    assert run(cli, [*arguments, "--out", str(out), "--vehicle", "bus"]).exit_code == 0
+    row = gpd.read_file(out).iloc[0]
+    assert (row["verdict"], "its clock jumps back" in row["reason"]) == ("good", True)
     lost = run(cli, [*arguments[:3], str(tmp_path / "none"), *arguments[4:], "--out", str(out)])
     assert lost.exit_code == 1
     assert "no such file" in str(lost.exception)
