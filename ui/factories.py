@@ -173,8 +173,7 @@ def _show_map(shown: Shown, factory_id: str) -> None:
     if not has_point(own).any():
         st.info(
             f"Factory {escape_markdown(factory_id)} has no coordinates in the records, so no way "
-            "to it is known. Correct the factory, then run the area again.",
-            icon=":material/location_off:",
+            "to it is known. Correct the factory, then run the area again."
         )
         return
     on_way, shed = _look_at_ways(str(shown.path), factory_id)
