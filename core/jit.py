@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar, cast
 
-from numba import njit
+from numba import njit, types
 
 __all__ = ["compiled"]
 
@@ -24,7 +24,25 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     lock is released while it runs.
     """
     try:
-        return cast("Callable[P, R]", njit(cache=True, nogil=True)(function))
+        made = njit(cache=True, nogil=True)(function)
     except RuntimeError:  # no folder that numba may write its cache to
         logger.info("compiled code of %s cannot be kept", function.__name__)
-        return cast("Callable[P, R]", njit(nogil=True)(function))
+        made = njit(nogil=True)(function)
+    _forget_literals(made)
+    return cast("Callable[P, R]", made)
+
+
+def _forget_literals(made: Any) -> None:  # noqa: ANN401 - numba's dispatcher has no public type
+    """Let a compiled function be called with any constant without being compiled for it.
+
+    Numba compiles a function that compiled code calls anew for each True, False or 0 written
+    there: a search with a flag twice, with everything that it calls.
+    """
+    find_template = made.get_call_template
+    unliteral: Callable[[Any], Any] = types.unliteral
+
+    def find_plain(args: tuple[Any, ...], kws: dict[str, Any]) -> Any:  # noqa: ANN401
+        plain = {name: unliteral(kind) for name, kind in kws.items()}
+        return find_template(tuple(unliteral(kind) for kind in args), plain)
+
+    made.get_call_template = find_plain
