@@ -179,12 +179,16 @@ def move_all(
 def make_finder(
     windows: sparse.csr_array, null: NullModel, total: float, control: str, level: float
 ) -> Finder:
-    """Return what tells the significant windows of any counts, with the null worked out once."""
+    """Return what tells the significant windows of any counts, with the null worked out once.
+
+    Where the null expects nothing, as on a road class without a crash, a crash that was moved
+    there makes no hotspot: of such roads the data cannot tell.
+    """
     expected = np.asarray(windows @ null.expected, dtype=np.float64)
     smoothed = describe_smoothed(windows, null, total) if null.overdispersion_k > 0 else None
 
     def find(counts: np.ndarray) -> BoolArray:
-        n_window = np.rint(windows @ counts.astype(np.float64))
+        n_window = np.where(expected > 0, np.rint(windows @ counts.astype(np.float64)), 0.0)
         if smoothed is None:
             p = compute_poisson_upper_tail(n_window, expected)
         else:

@@ -11,9 +11,10 @@ from scipy import sparse
 
 from core.errors import NotEnoughDataError
 from core.settings import Settings
+from models.null_models import NullModel
 from pipeline.account import Period
 from pipeline.hotspot_area import compare
-from pipeline.hotspot_certainty import find_crash_places
+from pipeline.hotspot_certainty import find_crash_places, make_finder
 from pipeline.hotspot_methods import CONTROLS, METHODS, Smoothing, run_method
 from pipeline.hotspot_nulls import RoadFacts, build_nulls
 from pipeline.hotspot_times import list_whole_years
@@ -118,6 +119,19 @@ def test_the_second_road_of_a_doubtful_crash_is_a_lixel():
     places = find_crash_places(crashes, lixels, segments)
     assert places.offset_m.tolist() == [20.0, 20.0]
     assert places.other_lixel.tolist() == [-1, 3]
+
+
+@pytest.mark.parametrize("overdispersion_k", [0.0, 0.5])
+@pytest.mark.parametrize("control", ["fdr", "family"])
+def test_a_crash_moved_to_a_road_where_none_is_expected_makes_no_hotspot(overdispersion_k, control):
+    null = NullModel(
+        name="road_class",
+        expected=np.array([0.5, 0.5, 0.0, 0.0]),
+        overdispersion_k=overdispersion_k,
+    )
+    find = make_finder(sparse.eye_array(4, format="csr"), null, 1.0, control, 0.05)
+    assert find(np.array([0, 0, 9, 0])).tolist() == [False] * 4
+    assert find(np.array([9, 0, 9, 0])).tolist() == [True, False, False, False]
 
 
 def test_whole_years_only():
