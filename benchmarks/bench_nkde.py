@@ -1,7 +1,7 @@
 """Network kernel density on a real network of any size, in all three forms.
 
 Run as `python -m benchmarks.bench_nkde FILE.osm.pbf [--copies N] [--events N] [--workers N ...]
-[--methods NAME ...] [--lines N] [--places N] [--adaptive]`.
+[--methods NAME ...] [--lines N] [--places N] [--adaptive] [--drivable]`.
 `--copies 36` lays 36 copies of the network side by side: a million segments of Porto Alegre.
 Events are invented: half lie anywhere by length, half on one segment in fifty. The density is
 given at the middle of every 50 m lixel. Printed as JSON: seconds, processor seconds, peak
@@ -10,7 +10,7 @@ the time that counts. The R package spNetwork takes 702 s for 100,000 events (di
 300 m) on a machine of this size, by the measurement in the design of this project; for 347
 events on 2,945 lines at 3,163 places it takes 11.5, 4.9 and 15.1 s (simple, discontinuous,
 continuous), and 196 s with adaptive bandwidths:
-`--lines 2945 --events 347 --places 3163 [--adaptive]` is a centre of that size.
+`--drivable --lines 2945 --events 347 --places 3163 [--adaptive]` is a centre of that size.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, help="only so many, about the middle")
     parser.add_argument("--places", type=int, help="so many anywhere, in place of all lixels")
     parser.add_argument("--adaptive", action="store_true", help="by a pilot, up to twice")
+    parser.add_argument("--drivable", action="store_true", help="without service roads and paths")
     parser.add_argument("--methods", nargs="+", default=["simple", "discontinuous", "continuous"])
     arguments = parser.parse_args()
 
@@ -43,7 +44,8 @@ def main() -> None:
     from models.edge_graph import Positions, build_edge_graph
     from models.nkde import NkdeOptions, compute_adaptive_bandwidth, compute_nkde
 
-    segments = read_segments(arguments.file, arguments.copies)
+    left_out = ("service", "path") if arguments.drivable else ()
+    segments = read_segments(arguments.file, arguments.copies, left_out=left_out)
     if arguments.lines:
         segments = take_middle(segments, arguments.lines)
     length = segments.length.to_numpy()

@@ -46,13 +46,13 @@ def main() -> None:
     print(json.dumps(result, indent=2))
 
 
-def read_segments(file: Path, copies: int) -> gpd.GeoDataFrame:
+def read_segments(file: Path, copies: int, *, left_out: tuple[str, ...] = ()) -> gpd.GeoDataFrame:
     from core.vocabulary import RoadClass
     from geo.network import build_network_from_osm
 
     network = build_network_from_osm(
         file,
-        road_classes=[word.value for word in RoadClass],
+        road_classes=[word.value for word in RoadClass if word.value not in left_out],
         max_segment_length_m=500.0,
         intersection_tolerance_m=15.0,
     )
