@@ -234,8 +234,11 @@ def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter, 
     counted = "Crashes that match the filters" if chosen.is_active else "Crashes"
     ratio = "All crashes of the period, as a multiple of what is expected"
     interval = "The ratio's range that the data allow, at 95% confidence"
+    columns = [column for column in table if column != "hotspot_id"]
+    if is_phone():  # the figures first: names run off a narrow screen
+        columns = ["Rank", "Crashes", *(c for c in columns if c not in {"Rank", "Crashes"})]
     st.dataframe(
-        table.drop(columns="hotspot_id"),
+        table[columns],
         hide_index=True,
         height=min(35 * (len(table) + 1) + 3, 423),
         key=key,
@@ -244,7 +247,7 @@ def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter, 
         selection_default={"selection": {"rows": rows, "columns": [], "cells": []}},
         column_config={
             "Rank": st.column_config.NumberColumn(width=42),
-            "Hotspot": st.column_config.TextColumn(width=262),
+            "Hotspot": st.column_config.TextColumn(width=240),
             "Crashes": st.column_config.NumberColumn(width=62, help=counted),
             "Fatal or serious": st.column_config.NumberColumn("Fatal, serious", width=85),
             "Times average": st.column_config.NumberColumn(
