@@ -4,8 +4,8 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
 PORT ?= 8501
-WORKERS ?= -n auto --dist loadfile # a file of tests stays on one processor
-SLOW_WORKERS ?= -n 3 --dist loadfile # browsers wait much of their time
+# One worker more than processors, as browsers and databases wait; a file of tests stays on one.
+WORKERS ?= -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
 
 # Compiled bytecode is kept even where the environment says otherwise: tests start many processes.
 export PYTHONDONTWRITEBYTECODE =
@@ -17,7 +17,7 @@ demo: .venv/.synced ## build the sample area, run, publish, serve
 
 test: .venv/.synced ## every test: fast ones first, then slow and browser tests
 	$(RUN) pytest $(WORKERS) -m "not slow and not browser and not network"
-	$(RUN) pytest $(SLOW_WORKERS) -m "(slow or browser) and not network"
+	$(RUN) pytest $(WORKERS) -m "(slow or browser) and not network"
 
 test-fast: .venv/.synced
 	$(RUN) pytest $(WORKERS) -m "not slow and not browser and not network"

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from numba import njit, types
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "forget_literals"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +28,11 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     except RuntimeError:  # no folder that numba may write its cache to
         logger.info("compiled code of %s cannot be kept", function.__name__)
         made = njit(nogil=True)(function)
-    _forget_literals(made)
+    forget_literals(made)
     return cast("Callable[P, R]", made)
 
 
-def _forget_literals(made: Any) -> None:  # noqa: ANN401 - numba's dispatcher has no public type
+def forget_literals(made: Any) -> None:  # noqa: ANN401 - numba's dispatcher has no public type
     """Let a compiled function be called with any constant without being compiled for it.
 
     Numba compiles a function that compiled code calls anew for each True, False or 0 written
