@@ -22,7 +22,7 @@ from models.rates import compute_poisson_interval
 from pipeline.frame import Frame
 from pipeline.hotspot_matrices import build_graph
 
-__all__ = ["describe_area"]
+__all__ = ["describe_area", "tell"]
 
 MOST_CRASHES: Final = 1_000  # drawn from all, for the K function
 N_SIMULATIONS: Final = 99

@@ -12,6 +12,7 @@ import pandas as pd
 from core.errors import NotEnoughDataError
 from models.screening import OverdispersionEstimate
 from pipeline.account import Job, Period
+from pipeline.area_times import describe_area_times
 from pipeline.commutes import Commutes
 from pipeline.frame import Frame
 from pipeline.hotspot_area import describe_area
@@ -115,6 +116,7 @@ def score(
         )  # fmt: skip
         summary = describe_search(search.nulls, search.tests, table, matrices, settings)
         summary["area"] = ask_area(job, frame, on_road, commutes, search)
+        summary["area"]["sentences"] += describe_area_times(placed, period, seed=settings.seed)
         counts.update(rows_in=len(hotspots), rows_out=len(table))
     return Results(
         sites=sites,
