@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date
 
 import geopandas as gpd
@@ -24,6 +25,8 @@ from pipeline.runs import (
     load_table,
     publish_run,
 )
+from pipeline.workspace import open_workspace
+from tests.pipeline.conftest import write_crashes, write_osm
 
 RUN_FILES = {
     *("run.json", "segments.parquet", "intersections.parquet", "nodes.parquet"),
@@ -38,10 +41,34 @@ RUN_FILES = {
 }
 
 
+AREA = "test"
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The small world with one run: its workspace, to be copied, and the manifest."""
+    folder, settings = tmp_path_factory.mktemp("finished"), Settings(n_simulations=199)
+    workspace = open_workspace(folder / "home")
+    sources = AreaSources(roads=write_osm(folder / "roads.osm"), kind="osm")
+    add_area(workspace, AREA, sources, name="Test corridor", settings=settings)
+    import_records(workspace, "crash", write_crashes(folder / "crashes.csv"), area=AREA)
+    return workspace, run_area(workspace, AREA, settings=settings)
+
+
+@pytest.fixture(scope="module")
+def run(finished):
+    """The run's folder and manifest, to be read only."""
+    workspace, manifest = finished
+    return workspace.runs_folder(AREA) / manifest["run_id"], manifest
+
+
 @pytest.fixture
-def run(workspace, recorded_area, settings):
-    manifest = run_area(workspace, recorded_area, settings=settings)
-    return workspace.runs_folder(recorded_area) / manifest["run_id"], manifest
+def copied(finished, tmp_path):
+    """A workspace of the test's own with the same run: it, the run's folder, the manifest."""
+    workspace, manifest = finished
+    shutil.copytree(workspace.home, tmp_path / "copied")
+    own = open_workspace(tmp_path / "copied")
+    return own, own.runs_folder(AREA) / manifest["run_id"], manifest
 
 
 def test_a_run_folder_is_complete_and_read_only(run):
@@ -126,26 +153,24 @@ def test_the_risk_raster_shows_the_rate_in_the_window(run):
         assert raster.read(1).max() == pytest.approx(rate, rel=1e-3)
 
 
-def test_the_same_inputs_give_the_same_results(run, workspace, recorded_area, settings):
-    folder, manifest = run
-    again = run_area(workspace, recorded_area, settings=settings)
-    other = workspace.runs_folder(recorded_area) / again["run_id"]
+def test_the_same_inputs_give_the_same_results(copied, settings):
+    workspace, folder, manifest = copied
+    again = run_area(workspace, AREA, settings=settings)
+    other = workspace.runs_folder(AREA) / again["run_id"]
     for name in ("sites", "lixels", "crashes"):
         pd.testing.assert_frame_equal(load_table(folder, name), load_table(other, name))
     assert all(step["cached"] for step in again["steps"] if step["name"] in {"network", "lixels"})
     assert manifest["inputs"] == again["inputs"]
 
 
-def test_hotspots_keep_their_identity_when_crashes_are_added(
-    run, workspace, recorded_area, settings, make_crashes
-):
-    folder, manifest = run
-    publish_run(workspace, recorded_area, manifest["run_id"])
+def test_hotspots_keep_their_identity_when_crashes_are_added(copied, settings, make_crashes):
+    workspace, folder, manifest = copied
+    publish_run(workspace, AREA, manifest["run_id"])
     extra = make_crashes(n_hotspot=25)
-    import_records(workspace, "crash", extra, area=recorded_area)
-    later = run_area(workspace, recorded_area, settings=settings)
+    import_records(workspace, "crash", extra, area=AREA)
+    later = run_area(workspace, AREA, settings=settings)
     before = load_table(folder, "hotspots").sort_values("rank").iloc[0]
-    after = load_table(workspace.runs_folder(recorded_area) / later["run_id"], "hotspots")
+    after = load_table(workspace.runs_folder(AREA) / later["run_id"], "hotspots")
     worst = after.sort_values("rank").iloc[0]
     assert worst["n_crashes"] > before["n_crashes"]
     assert worst["hotspot_id"] == before["hotspot_id"]
@@ -153,21 +178,19 @@ def test_hotspots_keep_their_identity_when_crashes_are_added(
     assert later["last_hotspot_number"] >= manifest["last_hotspot_number"]
 
 
-def test_a_run_that_dies_leaves_the_published_one(
-    run, workspace, recorded_area, settings, monkeypatch
-):
-    folder, manifest = run
-    publish_run(workspace, recorded_area, manifest["run_id"])
+def test_a_run_that_dies_leaves_the_published_one(copied, settings, monkeypatch):
+    workspace, folder, manifest = copied
+    publish_run(workspace, AREA, manifest["run_id"])
 
     def die(*args, **kwargs):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run_module, "write_run_tiles", die)
     with pytest.raises(KeyboardInterrupt):
-        run_area(workspace, recorded_area, settings=settings)
-    assert find_published_run(workspace.home, recorded_area) == folder
-    assert [info.run_id for info in list_runs(workspace.home, recorded_area)] == [folder.name]
-    assert not list(workspace.runs_folder(recorded_area).glob(".partial-*"))
+        run_area(workspace, AREA, settings=settings)
+    assert find_published_run(workspace.home, AREA) == folder
+    assert [info.run_id for info in list_runs(workspace.home, AREA)] == [folder.name]
+    assert not list(workspace.runs_folder(AREA).glob(".partial-*"))
 
 
 def test_the_period_can_be_chosen_and_rates_follow(workspace, recorded_area, settings):
