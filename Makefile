@@ -4,8 +4,7 @@
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 RUN := $(UV) run --frozen
 PORT ?= 8501
-# One worker more than processors, as browsers and databases wait; a file of tests stays on one.
-WORKERS ?= -n $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1) --dist loadfile
+WORKERS ?= -n auto --dist loadfile # a file of tests stays on one processor
 
 # Compiled bytecode is kept even where the environment says otherwise: tests start many processes.
 export PYTHONDONTWRITEBYTECODE =

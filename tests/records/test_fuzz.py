@@ -184,7 +184,7 @@ def test_a_cell_of_a_hundred_megabytes(tmp_path):
     path = tmp_path / "huge.csv"
     cell = "x" * 100_000_000
     path.write_text(f"source_id,occurred_at,lon,lat,narrative\n1,2024-01-01,1,2,{cell}\n")
-    started = time.monotonic()
+    started = time.process_time()  # a busy machine is no failure
     report, refusal, _ = try_to_import(path, tmp_path)
-    assert time.monotonic() - started < MAX_SECONDS
+    assert time.process_time() - started < MAX_SECONDS
     assert "huge.csv" in refusal if report is None else report.read == 1
