@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import geopandas as gpd
@@ -103,10 +104,10 @@ def describe_area(
     return {"sentences": sentences, "note": note}
 
 
-def tell(question: str, ask: Any) -> dict[str, str]:  # noqa: ANN401
+def tell(question: str, ask: Callable[[], str]) -> dict[str, str]:
     """Return a question with its answer, or with why there is none."""
     try:
-        return {"question": question, "answer": str(ask())}
+        return {"question": question, "answer": ask()}
     except SafeCommuteError as error:
         return {"question": question, "answer": f"The data cannot tell: {error}"}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -94,9 +95,8 @@ def local_statistics(
         Positions(edge=where.edge[is_used], offset=where.offset_m[is_used]),
         max_distance_m=distance_m,
     )
-    weigh = {"form": weights, "max_distance_m": distance_m, "kernel": kernel}
-    near = build_weights(distance, **weigh)  # type: ignore[arg-type]
-    mean = build_weights(distance, **weigh, row_standardised=True)  # type: ignore[arg-type]
+    near = build_weights(distance, form=weights, max_distance_m=distance_m, kernel=kernel)
+    mean = replace(near, is_row_standardised=True)
     rated = counts[is_used]
     standardised = rated
     if base is not None:
