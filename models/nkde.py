@@ -17,7 +17,7 @@ from core.units import M_PER_KM
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.edge_graph import EdgeGraph, Positions, require_on_graph
 from models.network_kernels import get_kernel_code
-from models.nkde_lots import Lot, Nearby
+from models.nkde_lots import Lot, Nearby, Stepping
 from models.nkde_paths import add_paths, grow_regions
 from models.nkde_walks import CONTINUOUS, DISCONTINUOUS, Arms, Events, Rule, Samples, add_walks
 
@@ -374,12 +374,13 @@ class _Task:
     ) -> FloatArray:
         """Spread the events of groups in steps of distance, region by region."""
         arms = self._arms
+        rule, stepping = self._make_rule(), Stepping(arms, self.options)
         lots = list(self._list_lots(starts, order))
 
         def add(begin: int, stop: int, out: FloatArray) -> None:
             near = Nearby(arms)
             for lot in lots[begin:stop]:
-                lot.spread(near, self._make_rule(), samples, self.options, out)
+                lot.spread(near, rule, samples, stepping.measure(lot.bandwidth), out)
 
         return self._share_work(add, len(lots), len(samples.offset), progress)
 

@@ -6,19 +6,58 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse.csgraph import connected_components
 
+from core.jit import compiled
 from models.arrays import FloatArray, IntArray
 from models.network_kernels import get_kernel_code
 from models.nkde_paths import find_near
-from models.nkde_steps import Seeds, measure_ways, spread_in_steps
+from models.nkde_steps import (
+    BLOCK,
+    Region,
+    Seeds,
+    Steps,
+    build_region,
+    fill_table,
+    leave_in_steps,
+    measure_ways,
+    weigh_steps,
+)
 from models.nkde_walks import Arms, Rule, Samples
 
 if TYPE_CHECKING:
     from models.nkde import NkdeOptions
 
-__all__ = ["Lot", "Nearby"]
+__all__ = ["Lot", "Nearby", "Stepping"]
 
 FEWEST_STEPS = 100  # within a bandwidth
+
+
+@dataclass(slots=True)
+class Stepping:
+    """A network in steps, for one bandwidth after another."""
+
+    arms: Arms
+    options: NkdeOptions
+    _ways: dict[float, tuple[FloatArray, IntArray]] = field(default_factory=dict)
+
+    def measure(self, bandwidth: float) -> Steps:
+        """Return the network and the kernel in steps for a bandwidth [m]."""
+        step = min(self.options.resolution_m, bandwidth / FEWEST_STEPS)
+        if step not in self._ways:
+            way = measure_ways(self.arms.length, step)
+            self._ways = {step: (way, self._tie_nodes(way))}
+        kernel = get_kernel_code(self.options.kernel)
+        return Steps(step, *self._ways[step], fill_table(kernel, bandwidth, step))
+
+    def _tie_nodes(self, way: FloatArray) -> IntArray:
+        """Return the knot of each node: one for those tied by edges shorter than a block."""
+        n_nodes = len(self.arms.first_arm) - 1
+        ends = self.arms.node[way[:, 0] < BLOCK]
+        ties = sparse.coo_array((np.ones(len(ends)), ends.T), shape=(n_nodes, n_nodes))
+        knot_of: IntArray = connected_components(ties, directed=False)[1].astype(np.int64)
+        return knot_of
 
 
 @dataclass(slots=True)
@@ -26,42 +65,22 @@ class Nearby:
     """Finds the nodes near others; its arrays are used again for the next lot."""
 
     arms: Arms
-    _ways: dict[float, FloatArray] = field(default_factory=dict)
     _best: FloatArray = field(init=False)
     _reached: IntArray = field(init=False)
-    _place_of: IntArray = field(init=False)
+    place_of: IntArray = field(init=False)
 
     def __post_init__(self) -> None:
         n_nodes = len(self.arms.first_arm) - 1
         self._best = np.full(n_nodes, np.inf)
         self._reached = np.empty(n_nodes, dtype=np.int64)
-        self._place_of = np.full(len(self.arms.arm), -1, dtype=np.int64)
+        self.place_of = np.full(len(self.arms.arm), -1, dtype=np.int64)
 
-    def find(
-        self, sources: IntArray, gone: FloatArray, limit: float
-    ) -> tuple[IntArray, IntArray, IntArray]:
-        """Return the nodes closer than a limit, their arms, and the row of every arm.
-
-        The last is one array for all calls, shape (2 * n_edges,): put it back with `forget`.
-        """
+    def find(self, sources: IntArray, gone: FloatArray, limit: float, steps: Steps) -> Region:
+        """Return the region closer than a limit; `place_of` holds the places of its arms."""
         n = find_near(self.arms, sources, gone, limit, self._best, self._reached)
         nodes = np.sort(self._reached[:n])
         self._best[nodes] = np.inf
-        first, count = self.arms.first_arm[nodes], np.diff(self.arms.first_arm)[nodes]
-        at = np.repeat(first - np.cumsum(count) + count, count) + np.arange(count.sum())
-        own = self.arms.arm[at]
-        self._place_of[own] = np.arange(len(own))
-        return nodes, own, self._place_of
-
-    def measure_ways(self, step_m: float) -> FloatArray:
-        """Return the ways along all edges in steps; see `models.nkde_steps.measure_ways`."""
-        if step_m not in self._ways:
-            self._ways = {step_m: measure_ways(self.arms.length, step_m)}
-        return self._ways[step_m]
-
-    def forget(self, own: IntArray) -> None:
-        """Make the rows of these arms unknown again."""
-        self._place_of[own] = -1
+        return build_region(self.arms, nodes, steps, self.place_of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,22 +109,48 @@ class Lot:
     owner: int
 
     def spread(
-        self, near: Nearby, rule: Rule, samples: Samples, options: NkdeOptions, out: FloatArray
+        self, near: Nearby, rule: Rule, samples: Samples, steps: Steps, out: FloatArray
     ) -> None:
         """Add the density of the events to the samples."""
-        nodes, own, place_of = near.find(self.node, self.gone, self.bandwidth)
-        step = min(options.resolution_m, self.bandwidth / FEWEST_STEPS)
+        region = near.find(self.node, self.gone, self.bandwidth, steps)
         on_node = self.arm < 0
-        seeds = Seeds(
-            self.arm[~on_node],
-            self.gone[~on_node],
-            self.factor[~on_node],
-            self.node[on_node],
-            self.factor[on_node],
-        )
-        kernel = get_kernel_code(options.kernel)
-        spread_in_steps(
-            near.arms, rule, nodes, place_of, near.measure_ways(step), seeds, self.bandwidth, step,
-            samples, kernel, self.owner, out,
-        )  # fmt: skip
-        near.forget(own)
+        for column in range(self.factor.shape[1]):
+            factor = self.factor[:, column]
+            seeds = Seeds(
+                self.arm[~on_node],
+                self.gone[~on_node],
+                factor[~on_node],
+                self.node[on_node],
+                factor[on_node],
+            )
+            leaving, due = leave_in_steps(
+                near.arms, rule, region, near.place_of, seeds, steps, self.bandwidth
+            )
+            begin = due[region.in_knot]
+            add_leaving(
+                near.arms, region.arm, leaving, begin, steps, self.bandwidth, samples, self.owner,
+                out[:, column],
+            )  # fmt: skip
+        near.place_of[region.arm] = -1
+
+
+@compiled
+def add_leaving(
+    arms: Arms,
+    arm: IntArray,
+    leaving: FloatArray,
+    begin: IntArray,
+    steps: Steps,
+    bandwidth: float,
+    samples: Samples,
+    owner: int,
+    out: FloatArray,
+) -> None:
+    """Add the densities that the mass through each arm gives to the samples of its edge."""
+    for place in range(len(arm)):
+        edge, end = arm[place] // 2, arm[place] % 2
+        for at in range(samples.first[edge], samples.first[edge + 1]):
+            along = samples.offset[at] if end == 0 else arms.length[edge] - samples.offset[at]
+            is_own = samples.owner[at] >= 0 and samples.owner[at] == owner
+            if along < bandwidth and not is_own:
+                out[at] += weigh_steps(leaving, place, begin[place], along, steps)

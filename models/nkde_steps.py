@@ -5,6 +5,12 @@ turns back. Here the mass of all events goes on together in equal steps of dista
 arrives between two steps is shared among the four nearest (cubic interpolation, which keeps
 the sum and the first three moments of distance), so the error falls with the fourth power of
 the step.
+
+What leaves a node through an arm depends on what left the other ends of its edges some steps
+before. So nodes are taken a block of steps at a time: only those tied by an edge shorter
+than a block go on together, a *knot*, in fewer steps at once, its *pace*. The kernel comes
+last, as a product of what left through an arm after each step and the kernel at those
+distances.
 """
 
 from __future__ import annotations
@@ -16,9 +22,33 @@ import numpy as np
 from core.jit import compiled
 from models.arrays import FloatArray, IntArray
 from models.network_kernels import evaluate_kernel
-from models.nkde_walks import Arms, Rule, Samples
+from models.nkde_walks import CONTINUOUS, Arms, Rule
 
-__all__ = ["Seeds", "measure_ways", "spread_in_steps"]
+__all__ = [
+    "BLOCK",
+    "Region",
+    "Seeds",
+    "Steps",
+    "build_region",
+    "count_steps",
+    "fill_table",
+    "leave_in_steps",
+    "measure_ways",
+    "weigh_steps",
+]
+
+BLOCK = 64  # steps that are taken at once
+N_OFFSETS = 32  # of the table of a kernel within a step; between them it is interpolated
+N_SHARES = 4  # steps among which an arrival is shared
+
+
+class Steps(NamedTuple):
+    """The network and a kernel in steps of distance."""
+
+    step_m: float
+    way: FloatArray  # of every edge, by `measure_ways`
+    knot_of: IntArray  # knot of each node
+    table: FloatArray  # (N_OFFSETS + 1, n_steps), by `fill_table`
 
 
 class Seeds(NamedTuple):
@@ -26,9 +56,20 @@ class Seeds(NamedTuple):
 
     arm: IntArray
     distance: FloatArray  # already gone
-    factor: FloatArray  # (n, n_columns)
+    factor: FloatArray
     node: IntArray  # of the events that are on nodes
     node_factor: FloatArray
+
+
+class Region(NamedTuple):
+    """Some nodes and their arms: those of a node one after another, nodes of a knot too."""
+
+    arm: IntArray  # (n_places,)
+    first: IntArray  # first place of each node, (n_nodes + 1,)
+    knot: IntArray  # first node of each knot, (n_knots + 1,)
+    pace: IntArray  # steps that each knot can take at once
+    in_knot: IntArray  # of each place
+    other: IntArray  # place at the other end of its edge, -1: not in the region
 
 
 @compiled
@@ -56,7 +97,7 @@ def measure_ways(length: FloatArray, step_m: float) -> FloatArray:
 
     An edge shorter than a step is taken as long as one. Shape (n_edges, 5).
     """
-    way = np.empty((len(length), 5))
+    way = np.empty((len(length), 1 + N_SHARES))
     for edge in range(len(length)):
         begin, a, b, c, d = share_out(max(length[edge] / step_m, 1.0), 1)
         way[edge] = np.array([float(begin), a, b, c, d])
@@ -64,134 +105,212 @@ def measure_ways(length: FloatArray, step_m: float) -> FloatArray:
 
 
 @compiled
-def leave(
-    arms: Arms,
-    arm: int,
-    step: int,
-    step_m: float,
-    mass: FloatArray,
-    bandwidth: float,
-    waiting: FloatArray,
-    place_of: IntArray,
-    way: FloatArray,
-    samples: Samples,
-    kernel: int,
-    owner: int,
-    out: FloatArray,
-) -> None:
-    """Send mass along an edge: past its samples, and to the node at its other end.
-
-    `way` is from `measure_ways`.
-    """
-    edge, end = arm // 2, arm % 2
-    length = arms.length[edge]
-    gone = step * step_m
-    first, last = samples.first[edge], samples.first[edge + 1]
-    for i in range(last - first):
-        at = first + i if end == 0 else last - 1 - i
-        along = samples.offset[at] if end == 0 else length - samples.offset[at]
-        if gone + along >= bandwidth:
-            break
-        if samples.owner[at] >= 0 and samples.owner[at] == owner:
-            continue
-        density = evaluate_kernel(kernel, gone + along, bandwidth)
-        for t in range(len(mass)):
-            out[at, t] += density * mass[t]
-    place = place_of[2 * edge + 1 - end]
-    n_steps = waiting.shape[0]
-    if place < 0 or gone + length >= bandwidth:
-        return
-    begin = step + int(way[edge, 0])
-    for i in range(min(4, n_steps - begin)):
-        for t in range(len(mass)):
-            waiting[begin + i, place, t] += way[edge, 1 + i] * mass[t]
+def fill_table(kernel: int, bandwidth: float, step_m: float) -> FloatArray:
+    """Return the kernel at (column + row / N_OFFSETS) steps."""
+    n_steps = count_steps(bandwidth, step_m) + 1
+    table = np.empty((N_OFFSETS + 1, n_steps))
+    for row in range(N_OFFSETS + 1):
+        for column in range(n_steps):
+            distance = (column + row / N_OFFSETS) * step_m
+            table[row, column] = evaluate_kernel(kernel, distance, bandwidth)
+    return table
 
 
 @compiled
-def spread_in_steps(
+def count_steps(limit: float, step_m: float) -> int:
+    """Return the number of steps up to a distance, the one at 0 among them."""
+    return int(np.ceil(limit / step_m)) + 1
+
+
+@compiled
+def build_region(arms: Arms, nodes: IntArray, steps: Steps, place_of: IntArray) -> Region:
+    """Put the arms of some nodes in order, knot by knot.
+
+    `place_of` is -1 for every arm, shape (2 * n_edges,); it holds the places of the arms of
+    these nodes afterwards.
+    """
+    n_nodes, knot_of = len(nodes), steps.knot_of
+    ordered = nodes[np.argsort(knot_of[nodes], kind="mergesort")]
+    first = np.zeros(n_nodes + 1, dtype=np.int64)
+    knot = np.zeros(n_nodes + 1, dtype=np.int64)
+    n_knots = 0
+    for i in range(n_nodes):
+        node = ordered[i]
+        first[i + 1] = first[i] + arms.first_arm[node + 1] - arms.first_arm[node]
+        if i == 0 or knot_of[node] != knot_of[ordered[i - 1]]:
+            knot[n_knots] = i
+            n_knots += 1
+    knot[n_knots] = n_nodes
+    arm = np.empty(first[n_nodes], dtype=np.int64)
+    in_knot, other = np.empty_like(arm), np.full_like(arm, -1)
+    at_knot = -1
+    for i in range(n_nodes):
+        if knot[at_knot + 1] == i:
+            at_knot += 1
+        begin = arms.first_arm[ordered[i]]
+        for place in range(first[i], first[i + 1]):
+            arm[place] = arms.arm[begin + place - first[i]]
+            in_knot[place] = at_knot
+            place_of[arm[place]] = place
+    pace = np.full(n_knots, BLOCK)
+    for place in range(len(arm)):
+        other[place] = place_of[arm[place] ^ 1]
+        if other[place] >= 0:
+            lag = int(steps.way[arm[place] // 2, 0])
+            pace[in_knot[place]] = min(pace[in_knot[place]], lag)
+    return Region(arm, first, knot[: n_knots + 1], pace, in_knot, other)
+
+
+@compiled
+def plant(
     arms: Arms,
     rule: Rule,
-    nodes: IntArray,
+    region: Region,
     place_of: IntArray,
-    way: FloatArray,
     seeds: Seeds,
-    bandwidth: float,
-    step_m: float,
-    samples: Samples,
-    kernel: int,
-    owner: int,
-    out: FloatArray,
+    steps: Steps,
+    leaving: FloatArray,
+    due: IntArray,
 ) -> None:
-    """Add the density of events that share a bandwidth to the samples.
+    """Put what events bring to nodes at its steps, and note when each knot has something first.
 
-    Parameters
-    ----------
-    nodes
-        Nodes within the bandwidth of an event.
-    place_of
-        Row of each arm of these nodes, -1 elsewhere, shape (2 * n_edges,).
-    way
-        Of every edge, by `measure_ways`.
-    owner
-        Event whose own samples are left out, -1: none.
-    out
-        Density of each sample and column; added to.
+    An event on a node leaves as it would if it had arrived through all arms alike.
     """
-    n_steps = int(np.ceil(bandwidth / step_m)) + 1
-    n_columns = out.shape[1]
-    n_places = 0
-    for node in nodes:
-        n_places += arms.first_arm[node + 1] - arms.first_arm[node]
-    waiting = np.zeros((n_steps, n_places, n_columns))
+    n_steps = leaving.shape[1]
     for i in range(len(seeds.arm)):
-        place = place_of[seeds.arm[i]]
-        begin, a, b, c, d = share_out(seeds.distance[i] / step_m, 0)
+        arm = seeds.arm[i]
+        node = arms.node[arm // 2, arm % 2]
+        if arms.first_arm[node + 1] - arms.first_arm[node] == 1 and not rule.reflects:
+            continue
+        place = place_of[arm]
+        begin, a, b, c, d = share_out(seeds.distance[i] / steps.step_m, 0)
         parts = (a, b, c, d)
-        for k in range(4):
-            if begin + k < n_steps:
-                for t in range(n_columns):
-                    waiting[begin + k, place, t] += parts[k] * seeds.factor[i, t]
-    mass, total = np.empty(n_columns), np.empty(n_columns)
+        for k in range(min(N_SHARES, n_steps - begin)):
+            leaving[place, begin + k] += parts[k] * seeds.factor[i]
+        due[region.in_knot[place]] = min(due[region.in_knot[place]], begin)
     for i in range(len(seeds.node)):
-        node = seeds.node[i]
-        begin, stop = arms.first_arm[node], arms.first_arm[node + 1]
-        n = stop - begin
+        begin, stop = arms.first_arm[seeds.node[i]], arms.first_arm[seeds.node[i] + 1]
+        part = 2.0 / (stop - begin) if stop - begin > 1 or rule.reflects else 1.0
         for at in range(begin, stop):
-            part = 2.0 / n if n > 1 or rule.reflects else 1.0
-            for t in range(n_columns):
-                mass[t] = part * seeds.node_factor[i, t]
-            leave(
-                arms, arms.arm[at], 0, step_m, mass, bandwidth, waiting, place_of, way, samples,
-                kernel, owner, out,
-            )  # fmt: skip
-    for step in range(n_steps):
-        for node in nodes:
-            begin, stop = arms.first_arm[node], arms.first_arm[node + 1]
-            n = stop - begin
-            if n == 1 and not rule.reflects:
+            place = place_of[arms.arm[at]]
+            leaving[place, 0] += part * seeds.node_factor[i]
+            due[region.in_knot[place]] = 0
+
+
+@compiled
+def leave_in_steps(
+    arms: Arms, rule: Rule, region: Region, place_of: IntArray, seeds: Seeds, steps: Steps,
+    limit: float,
+) -> tuple[FloatArray, IntArray]:  # fmt: skip
+    """Follow the mass of events up to a distance.
+
+    Returns
+    -------
+    leaving
+        Mass that leaves through each arm of a region after each step, shape
+        (n_places, n_steps).
+    due
+        First step with any, of each knot.
+    """
+    n_steps = count_steps(limit, steps.step_m)
+    leaving = np.zeros((len(region.arm), n_steps))  # what arrives, until its node is passed
+    due = np.full(len(region.knot) - 1, n_steps)
+    plant(arms, rule, region, place_of, seeds, steps, leaving, due)
+    total = np.empty(BLOCK)
+    for begin in range(0, n_steps, BLOCK):
+        end = min(begin + BLOCK, n_steps)
+        for knot in range(len(due)):
+            if due[knot] >= end:
                 continue
-            is_empty = True
-            total[:] = 0.0
-            for at in range(begin, stop):
-                place = place_of[arms.arm[at]]
-                for t in range(n_columns):
-                    here = waiting[step, place, t]
-                    if here != 0.0:
-                        is_empty = False
-                    total[t] += here
-            if is_empty:
-                continue
-            for at in range(begin, stop):
-                arm = arms.arm[at]
-                for t in range(n_columns):
-                    back = waiting[step, place_of[arm], t]
-                    if n == 1:
-                        mass[t] = back
-                    elif rule.method == 1:
-                        mass[t] = 2.0 / n * total[t] - back
-                    else:
-                        mass[t] = (total[t] - back) / (n - 1.0)
-                leave(
-                    arms, arm, step, step_m, mass, bandwidth, waiting, place_of, way, samples,
-                    kernel, owner, out,
-                )  # fmt: skip
+            nodes = region.knot[knot], region.knot[knot + 1]
+            places = region.first[nodes[0]], region.first[nodes[1]]
+            if due[knot] >= begin:  # its first block: tell the next when it comes to them
+                for place in range(*places):
+                    if region.other[place] >= 0:
+                        there = region.in_knot[region.other[place]]
+                        lag = int(steps.way[region.arm[place] // 2, 0])
+                        due[there] = min(due[there], due[knot] + lag)
+            for start in range(begin, end, region.pace[knot]):
+                stop = min(start + region.pace[knot], end)
+                for node in range(*nodes):
+                    ends = region.first[node], region.first[node + 1]
+                    if ends[1] - ends[0] == 1 and not rule.reflects:
+                        continue  # a dead end: nothing comes back
+                    for place in range(*ends):
+                        if region.other[place] >= 0:
+                            way = steps.way[region.arm[place] // 2]
+                            receive(leaving, place, region.other[place], way, start, stop)
+                    pass_on(rule, ends, leaving, start, stop, total)
+    return leaving, due
+
+
+@compiled
+def receive(
+    leaving: FloatArray, place: int, other: int, way: FloatArray, begin: int, end: int
+) -> None:
+    """Add what comes along an edge in some steps, fewer than the edge is long."""
+    lag = int(way[0])
+    start = max(begin, lag + N_SHARES - 1)  # from here on all four have begun
+    for step in range(max(begin, lag), min(start, end)):
+        for k in range(step - lag + 1):
+            leaving[place, step] += way[1 + k] * leaving[other, step - lag - k]
+    if start >= end:
+        return
+    a, b, c, d = way[1], way[2], way[3], way[4]
+    here, there = leaving[place, start:end], leaving[other, start - lag - 3 : end - lag]
+    for i in range(len(here)):
+        here[i] += a * there[i + 3] + b * there[i + 2] + c * there[i + 1] + d * there[i]
+
+
+@compiled
+def weigh_arms(rule: Rule, n: int) -> tuple[float, float]:
+    """Return what leaves through an arm, as shares of all that arrives and of what came by it."""
+    if n == 1:
+        return 0.0, 1.0
+    if rule.method == CONTINUOUS:
+        return 2.0 / n, -1.0
+    return 1.0 / (n - 1.0), -1.0 / (n - 1.0)
+
+
+@compiled
+def pass_on(
+    rule: Rule,
+    ends: tuple[int, int],
+    leaving: FloatArray,
+    begin: int,
+    end: int,
+    total: FloatArray,
+) -> None:
+    """Send on what arrives at a node in some steps.
+
+    `ends` are the first of its places and the one after the last; `total` is room for a block.
+    """
+    of_all, of_own = weigh_arms(rule, ends[1] - ends[0])
+    total[: end - begin] = 0.0
+    for place in range(*ends):
+        here = leaving[place, begin:end]
+        for i in range(len(here)):
+            total[i] += here[i]
+    for place in range(*ends):
+        here = leaving[place, begin:end]
+        for i in range(len(here)):
+            here[i] = of_all * total[i] + of_own * here[i]
+
+
+@compiled
+def weigh_steps(leaving: FloatArray, place: int, begin: int, along: float, steps: Steps) -> float:
+    """Return the density that the mass through an arm gives to a sample.
+
+    `begin` is the first step with any mass; `along` how far the sample is from the node.
+    """
+    position = along / steps.step_m
+    column = int(position)
+    offset = (position - column) * N_OFFSETS
+    row = min(int(offset), N_OFFSETS - 1)
+    end = min(leaving.shape[1], steps.table.shape[1] - column)
+    if begin >= end:
+        return 0.0
+    mass = leaving[place, begin:end]
+    low: float = np.dot(mass, steps.table[row, column + begin : column + end])
+    high: float = np.dot(mass, steps.table[row + 1, column + begin : column + end])
+    return low + (offset - row) * (high - low)

@@ -22,11 +22,9 @@ from models.arrays import FloatArray, IntArray
 from models.edge_graph import EdgeGraph, Positions, require_on_graph
 from models.network_kernels import get_kernel_code
 from models.nkde import NO_LIMIT, NkdeOptions
-from models.nkde_lots import FEWEST_STEPS
-from models.nkde_steps import measure_ways
+from models.nkde_lots import Stepping
 from models.nkde_walks import CONTINUOUS, DISCONTINUOUS, Arms, Rule, Samples
 from models.smoothing_columns import list_path_columns, list_walk_columns
-from models.smoothing_steps import Steps, fill_table
 
 __all__ = ["build_kernel_matrix"]
 
@@ -154,9 +152,7 @@ class _Work:
         marks = np.arange(0, len(self.edge) + 1, EVENTS_AT_ONCE)
         cuts = np.unique(np.append(np.searchsorted(first, marks), n_edges)).tolist()
         kernel, rule = get_kernel_code(self.options.kernel), self.rule
-        step = min(self.options.resolution_m, self.bandwidth / FEWEST_STEPS)
-        way = measure_ways(self.graph.length, step)
-        steps = Steps(step, way, fill_table(kernel, self.bandwidth, step))
+        steps = Stepping(self.arms, self.options).measure(self.bandwidth)
 
         def list_some(begin: int, stop: int) -> Columns:
             near = self.arms, self.bandwidth, self.samples, kernel

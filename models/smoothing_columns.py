@@ -8,13 +8,13 @@ from core.jit import compiled
 from models.arrays import FloatArray, IntArray
 from models.network_kernels import evaluate_kernel
 from models.nkde_paths import find_near
+from models.nkde_steps import Steps
 from models.nkde_walks import Arms, Rule, Samples, list_walks
-from models.smoothing_steps import Room, Steps, leave_in_steps, pass_steps
+from models.smoothing_steps import InSteps, Room, follow_in_steps, pass_steps
 
 __all__ = ["list_path_columns", "list_walk_columns"]
 
 Walks = tuple[IntArray, FloatArray, FloatArray]  # arm, distance, share of each
-InSteps = tuple[IntArray, FloatArray]  # arms, and what leaves through each after each step
 Ways = tuple[Walks, InSteps]
 
 
@@ -74,9 +74,10 @@ def follow(
     """Follow mass from the end of an edge, or from a node: walk by walk, or else in steps."""
     walks = list_walks(arms, rule, start, at_node, limit)
     if len(walks[0]) <= rule.max_walks:
-        return walks, (np.empty(0, dtype=np.int64), np.empty((0, 0)))
+        none = np.empty(0, dtype=np.int64)
+        return walks, (none, np.empty((0, 0)), none)
     nothing = np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
-    return nothing, leave_in_steps(arms, rule, start, at_node, limit, steps, room)
+    return nothing, follow_in_steps(arms, rule, start, at_node, limit, steps, room)
 
 
 @compiled

@@ -1,8 +1,6 @@
 """Compiled loops that follow mass from the end of one edge in steps of distance.
 
-What `models.nkde_steps` does for many events at once, for one start and without a kernel: how much
-mass leaves through each arm after each step. The kernels of all events on the edge are then
-sums over the steps, from a table.
+The kernels of all events on the edge are then sums over the steps, from a table.
 """
 
 from __future__ import annotations
@@ -13,21 +11,13 @@ import numpy as np
 
 from core.jit import compiled
 from models.arrays import FloatArray, IntArray
-from models.network_kernels import evaluate_kernel
 from models.nkde_paths import find_near
+from models.nkde_steps import Seeds, Steps, build_region, leave_in_steps, weigh_steps
 from models.nkde_walks import Arms, Rule, Samples
 
-__all__ = ["N_OFFSETS", "Room", "Steps", "fill_table", "leave_in_steps", "pass_steps"]
+__all__ = ["InSteps", "Room", "follow_in_steps", "pass_steps"]
 
-N_OFFSETS = 32  # of the table of a kernel within a step; between them it is interpolated
-
-
-class Steps(NamedTuple):
-    """Steps of distance, and the kernel at them."""
-
-    step_m: float
-    way: FloatArray  # of every edge in steps, by `models.nkde_steps.measure_ways`
-    table: FloatArray  # (N_OFFSETS + 1, n_steps + 2), by `fill_table`
+InSteps = tuple[IntArray, FloatArray, IntArray]
 
 
 class Room(NamedTuple):
@@ -39,19 +29,7 @@ class Room(NamedTuple):
 
 
 @compiled
-def fill_table(kernel: int, bandwidth: float, step_m: float) -> FloatArray:
-    """Return the kernel at (column + row / N_OFFSETS) steps."""
-    n_steps = int(np.ceil(bandwidth / step_m)) + 2
-    table = np.empty((N_OFFSETS + 1, n_steps))
-    for row in range(N_OFFSETS + 1):
-        for column in range(n_steps):
-            distance = (column + row / N_OFFSETS) * step_m
-            table[row, column] = evaluate_kernel(kernel, distance, bandwidth)
-    return table
-
-
-@compiled
-def leave_in_steps(
+def follow_in_steps(
     arms: Arms,
     rule: Rule,
     start: int,
@@ -59,7 +37,7 @@ def leave_in_steps(
     limit: float,
     steps: Steps,
     room: Room,
-) -> tuple[IntArray, FloatArray]:
+) -> InSteps:
     """Follow a mass of 1 that reaches a node, or starts there, up to a distance.
 
     Parameters
@@ -69,76 +47,31 @@ def leave_in_steps(
 
     Returns
     -------
-    arm, leaving
-        Arms of the nodes within reach, and the mass that leaves through each after each step,
-        shape (n_arms, n_steps).
+    arm, leaving, begin
+        Arms of the nodes within reach, the mass that leaves through each after each step,
+        shape (n_arms, n_steps), and the first step with any.
     """
-    best, place_of = room.best, room.place_of
     source = np.empty(1, dtype=np.int64)
     source[0] = start if at_node else arms.node[start // 2, start % 2]
-    n_near = find_near(arms, source, np.zeros(1), limit, best, room.reached)
+    n_near = find_near(arms, source, np.zeros(1), limit, room.best, room.reached)
     nodes = room.reached[:n_near].copy()
-    distance = best[nodes]
-    nodes = nodes[np.argsort(distance)]
-    n_places = 0
-    for node in nodes:
-        n_places += arms.first_arm[node + 1] - arms.first_arm[node]
-    arm = np.empty(n_places, dtype=np.int64)
-    n_places = 0
-    for node in nodes:
-        for at in range(arms.first_arm[node], arms.first_arm[node + 1]):
-            arm[n_places] = arms.arm[at]
-            place_of[arms.arm[at]] = n_places
-            n_places += 1
-    n_steps = int(np.ceil(limit / steps.step_m)) + 1
-    waiting, leaving = np.zeros((n_steps, n_places)), np.zeros((n_places, n_steps))
-    if not at_node:
-        waiting[0, place_of[start]] = 1.0
-    for step in range(n_steps):
-        begin = 0
-        for i in range(n_near):
-            node = nodes[i]
-            if best[node] > (step + 3) * steps.step_m:
-                break
-            n = arms.first_arm[node + 1] - arms.first_arm[node]
-            total, some = 0.0, False
-            for place in range(begin, begin + n):
-                total += waiting[step, place]
-                some = some or waiting[step, place] != 0.0
-            is_source = at_node and step == 0 and i == 0
-            for place in range(begin, begin + n):
-                back = waiting[step, place]
-                if is_source:
-                    mass = 2.0 / n if n > 1 or rule.reflects else 1.0
-                elif not some:
-                    mass = 0.0
-                elif n == 1:
-                    mass = back if rule.reflects else 0.0
-                elif rule.method == 1:
-                    mass = 2.0 / n * total - back
-                else:
-                    mass = (total - back) / (n - 1.0)
-                if mass == 0.0:
-                    continue
-                leaving[place, step] = mass
-                edge, end = arm[place] // 2, arm[place] % 2
-                other = place_of[2 * edge + 1 - end]
-                ahead = step + int(steps.way[edge, 0])
-                if other >= 0:
-                    for k in range(min(4, n_steps - ahead)):
-                        waiting[ahead + k, other] += steps.way[edge, 1 + k] * mass
-            begin += n
-    for place in range(n_places):
-        place_of[arm[place]] = -1
-    for node in nodes:
-        best[node] = np.inf
-    return arm, leaving
+    room.best[nodes] = np.inf
+    region = build_region(arms, nodes, steps, room.place_of)
+    own = np.array([start], dtype=np.int64)
+    none, nothing, one = np.empty(0, dtype=np.int64), np.empty(0), np.ones(1)
+    if at_node:
+        seeds = Seeds(none, nothing, nothing, own, one)
+    else:
+        seeds = Seeds(own, np.zeros(1), one, none, nothing)
+    leaving, due = leave_in_steps(arms, rule, region, room.place_of, seeds, steps, limit)
+    room.place_of[region.arm] = -1
+    return region.arm, leaving, due[region.in_knot]
 
 
 @compiled
 def pass_steps(
     arms: Arms,
-    in_steps: tuple[IntArray, FloatArray],
+    in_steps: InSteps,
     gone: float,
     bandwidth: float,
     samples: Samples,
@@ -148,25 +81,14 @@ def pass_steps(
     n_touched: int,
 ) -> int:
     """Add what an event gives to places by mass in steps; return how many are touched."""
-    arm, leaving = in_steps
-    n_columns = steps.table.shape[1]
+    arm, leaving, begin = in_steps
     for place in range(len(arm)):
         edge, end = arm[place] // 2, arm[place] % 2
         for at in range(samples.first[edge], samples.first[edge + 1]):
             along = samples.offset[at] if end == 0 else arms.length[edge] - samples.offset[at]
             if gone + along >= bandwidth:
                 continue
-            position = (gone + along) / steps.step_m
-            column = int(position)
-            offset = (position - column) * N_OFFSETS
-            row = min(int(offset), N_OFFSETS - 1)
-            share = offset - row
-            n = min(leaving.shape[1], n_columns - column)
-            low, high = 0.0, 0.0
-            for step in range(n):
-                low += leaving[place, step] * steps.table[row, column + step]
-                high += leaving[place, step] * steps.table[row + 1, column + step]
-            density = (1.0 - share) * low + share * high
+            density = weigh_steps(leaving, place, begin[place], gone + along, steps)
             if density == 0.0:
                 continue
             if total[at] == 0.0:

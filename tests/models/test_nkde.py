@@ -326,6 +326,27 @@ def test_steps_of_distance_give_what_walks_give(short_roads, method, monkeypatch
     assert not np.array_equal(found[0], found[10**7]), "the steps were not taken"
 
 
+@settings(max_examples=60)
+@given(
+    small_networks(), st.sampled_from(SPLIT_FORMS), st.booleans(), st.sampled_from([0.004, 0.04])
+)
+def test_steps_give_what_the_definition_gives(network, method, reflects, step):
+    """On loops, parallel edges and dead ends; edges of 17 and of 175 steps, short and long ones."""
+    edges, events, samples = network
+    b = 4.3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.nkde.MAX_WALKS", 0)
+        found = density(
+            edges, events, samples, b,
+            method=method, reflects_at_dead_ends=reflects, resolution_m=step,
+        )  # fmt: skip
+    expected = [
+        sum(follow_mass(edges, one, sample, b, method=method, reflects=reflects) for one in events)
+        for sample in samples
+    ]
+    assert found == pytest.approx(expected, abs=2e-6 if step < 0.01 else 2e-3)
+
+
 def test_steps_go_to_the_fourth_power_of_their_length(short_roads, monkeypatch):
     def difference(step):
         options = NkdeOptions(resolution_m=step)
