@@ -14,7 +14,6 @@ from models.arrays import FloatArray, IntArray
 from models.network_kernels import get_kernel_code
 from models.nkde_paths import find_near
 from models.nkde_steps import (
-    BLOCK,
     Region,
     Seeds,
     Steps,
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Lot", "Nearby", "Stepping"]
 
 FEWEST_STEPS = 100  # within a bandwidth
+BLOCK_M = 16.0  # many city blocks are longer than it
 
 
 @dataclass(slots=True)
@@ -40,21 +40,22 @@ class Stepping:
 
     arms: Arms
     options: NkdeOptions
-    _ways: dict[float, tuple[FloatArray, IntArray]] = field(default_factory=dict)
+    _ways: dict[float, tuple[int, FloatArray, IntArray]] = field(default_factory=dict)
 
     def measure(self, bandwidth: float) -> Steps:
         """Return the network and the kernel in steps for a bandwidth [m]."""
         step = min(self.options.resolution_m, bandwidth / FEWEST_STEPS)
         if step not in self._ways:
             way = measure_ways(self.arms.length, step)
-            self._ways = {step: (way, self._tie_nodes(way))}
+            block = max(1, int(BLOCK_M / step))
+            self._ways = {step: (block, way, self._tie_nodes(way, block))}
         kernel = get_kernel_code(self.options.kernel)
         return Steps(step, *self._ways[step], fill_table(kernel, bandwidth, step))
 
-    def _tie_nodes(self, way: FloatArray) -> IntArray:
+    def _tie_nodes(self, way: FloatArray, block: int) -> IntArray:
         """Return the knot of each node: one for those tied by edges shorter than a block."""
         n_nodes = len(self.arms.first_arm) - 1
-        ends = self.arms.node[way[:, 0] < BLOCK]
+        ends = self.arms.node[way[:, 0] < block]
         ties = sparse.coo_array((np.ones(len(ends)), ends.T), shape=(n_nodes, n_nodes))
         knot_of: IntArray = connected_components(ties, directed=False)[1].astype(np.int64)
         return knot_of

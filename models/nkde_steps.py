@@ -25,7 +25,6 @@ from models.network_kernels import evaluate_kernel
 from models.nkde_walks import CONTINUOUS, Arms, Rule
 
 __all__ = [
-    "BLOCK",
     "Region",
     "Seeds",
     "Steps",
@@ -37,7 +36,7 @@ __all__ = [
     "weigh_steps",
 ]
 
-BLOCK = 64  # steps that are taken at once
+FEW_STEPS = 8  # at once: fewer are no gain
 N_OFFSETS = 32  # of the table of a kernel within a step; between them it is interpolated
 N_SHARES = 4  # steps among which an arrival is shared
 
@@ -46,6 +45,7 @@ class Steps(NamedTuple):
     """The network and a kernel in steps of distance."""
 
     step_m: float
+    block: int  # steps that are taken at once, where no edge is shorter
     way: FloatArray  # of every edge, by `measure_ways`
     knot_of: IntArray  # knot of each node
     table: FloatArray  # (N_OFFSETS + 1, n_steps), by `fill_table`
@@ -152,7 +152,7 @@ def build_region(arms: Arms, nodes: IntArray, steps: Steps, place_of: IntArray) 
             arm[place] = arms.arm[begin + place - first[i]]
             in_knot[place] = at_knot
             place_of[arm[place]] = place
-    pace = np.full(n_knots, BLOCK)
+    pace = np.full(n_knots, steps.block)
     for place in range(len(arm)):
         other[place] = place_of[arm[place] ^ 1]
         if other[place] >= 0:
@@ -216,9 +216,9 @@ def leave_in_steps(
     leaving = np.zeros((len(region.arm), n_steps))  # what arrives, until its node is passed
     due = np.full(len(region.knot) - 1, n_steps)
     plant(arms, rule, region, place_of, seeds, steps, leaving, due)
-    total = np.empty(BLOCK)
-    for begin in range(0, n_steps, BLOCK):
-        end = min(begin + BLOCK, n_steps)
+    total = np.empty(steps.block)
+    for begin in range(0, n_steps, steps.block):
+        end = min(begin + steps.block, n_steps)
         for knot in range(len(due)):
             if due[knot] >= end:
                 continue
@@ -230,8 +230,12 @@ def leave_in_steps(
                         there = region.in_knot[region.other[place]]
                         lag = int(steps.way[region.arm[place] // 2, 0])
                         due[there] = min(due[there], due[knot] + lag)
-            for start in range(begin, end, region.pace[knot]):
-                stop = min(start + region.pace[knot], end)
+            pace = region.pace[knot]
+            if pace < FEW_STEPS:
+                pass_by_step(rule, region, steps.way, nodes, leaving, begin, end)
+                continue
+            for start in range(begin, end, pace):
+                stop = min(start + pace, end)
                 for node in range(*nodes):
                     ends = region.first[node], region.first[node + 1]
                     if ends[1] - ends[0] == 1 and not rule.reflects:
@@ -295,6 +299,38 @@ def pass_on(
         here = leaving[place, begin:end]
         for i in range(len(here)):
             here[i] = of_all * total[i] + of_own * here[i]
+
+
+@compiled
+def pass_by_step(
+    rule: Rule,
+    region: Region,
+    ways: FloatArray,
+    nodes: tuple[int, int],
+    leaving: FloatArray,
+    begin: int,
+    end: int,
+) -> None:
+    """Receive and send on at the nodes of a knot step by step, where a few at once are no gain."""
+    for step in range(begin, end):
+        for node in range(*nodes):
+            first, last = region.first[node], region.first[node + 1]
+            if last - first == 1 and not rule.reflects:
+                continue  # a dead end: nothing comes back
+            total, some = 0.0, False
+            for place in range(first, last):
+                other, edge = region.other[place], region.arm[place] // 2
+                here, ago = leaving[place, step], step - int(ways[edge, 0])
+                if other >= 0 and ago >= 0:
+                    for k in range(min(N_SHARES, ago + 1)):
+                        here += ways[edge, 1 + k] * leaving[other, ago - k]
+                    leaving[place, step] = here
+                total += here
+                some = some or here != 0.0
+            if some:
+                of_all, of_own = weigh_arms(rule, last - first)
+                for place in range(first, last):
+                    leaving[place, step] = of_all * total + of_own * leaving[place, step]
 
 
 @compiled
