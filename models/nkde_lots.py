@@ -26,7 +26,7 @@ from models.nkde_steps import (
 from models.nkde_walks import Arms, Rule, Samples
 
 if TYPE_CHECKING:
-    from models.nkde import NkdeOptions
+    from models.nkde_options import NkdeOptions
 
 __all__ = ["Lot", "Nearby", "Stepping"]
 

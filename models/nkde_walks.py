@@ -16,9 +16,19 @@ from core.jit import compiled
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.network_kernels import evaluate_kernel
 
-__all__ = ["CONTINUOUS", "DISCONTINUOUS", "Arms", "Events", "Rule", "Samples", "add_walks"]
+__all__ = [
+    "CONTINUOUS",
+    "DISCONTINUOUS",
+    "NO_LIMIT",
+    "Arms",
+    "Events",
+    "Rule",
+    "Samples",
+    "add_walks",
+]
 
 DISCONTINUOUS, CONTINUOUS = 0, 1
+NO_LIMIT = 2**62  # of a depth
 SAME_DISTANCE = 1e-11  # of the bandwidth: only rounding apart
 NO_WEIGHT = 1e-14
 MERGE_FROM = 8  # walks; fewer are not worth sorting
@@ -239,6 +249,8 @@ def add_walks(
         n_walks += len(arm)
         if len(arm) > rule.max_walks:
             is_left[group] = True
+            if rule.max_depth < NO_LIMIT:
+                break  # there is no other way to keep to a depth
             continue
         for walk in range(len(arm)):
             edge, end = arm[walk] // 2, arm[walk] % 2
@@ -274,11 +286,15 @@ def add_own_edge(
     out: FloatArray,
 ) -> None:
     """Add what events give to the samples of their own edge, straight along it."""
+    first, last = samples.first[edge], samples.first[edge + 1]
     for i in range(begin, stop):
-        for at in range(samples.first[edge], samples.first[edge + 1]):
+        nearest = events.offset[i] - events.bandwidth[i]
+        for at in range(first + np.searchsorted(samples.offset[first:last], nearest), last):
             distance = abs(samples.offset[at] - events.offset[i])
             if distance < events.bandwidth[i]:
                 add_mass(
                     samples, at, distance, events.bandwidth[i], 1.0,
                     events.owner[i], events.factor[i], kernel, out,
                 )  # fmt: skip
+            elif samples.offset[at] > events.offset[i]:
+                break

@@ -19,11 +19,12 @@ from core.errors import InputError
 from core.progress import Progress, no_progress
 from core.units import M_PER_KM
 from models.arrays import FloatArray, IntArray
+from models.chains import join_chains
 from models.edge_graph import EdgeGraph, Positions, require_on_graph
 from models.network_kernels import get_kernel_code
-from models.nkde import NO_LIMIT, NkdeOptions
 from models.nkde_lots import Stepping
-from models.nkde_walks import CONTINUOUS, DISCONTINUOUS, Arms, Rule, Samples
+from models.nkde_options import NkdeOptions, make_rule
+from models.nkde_walks import Arms, Samples
 from models.smoothing_columns import list_path_columns, list_walk_columns
 
 __all__ = ["build_kernel_matrix"]
@@ -117,7 +118,9 @@ class _Work:
     def prepare(
         cls, graph: EdgeGraph, at: Positions, bandwidth: float, options: NkdeOptions
     ) -> _Work:
-        """Sort the places."""
+        """Join edges without a junction between them, and sort the places."""
+        chains = join_chains(graph)
+        graph, at = chains.graph, chains.move(at)
         order = np.lexsort((at.offset, at.edge)).astype(np.int64)
         edge = at.edge[order]
         first = np.searchsorted(edge, np.arange(graph.n_edges + 1)).astype(np.int64)
@@ -136,22 +139,13 @@ class _Work:
     def n_workers(self) -> int:
         return self.options.n_workers or os.cpu_count() or 1
 
-    @property
-    def rule(self) -> Rule:
-        depth = self.options.max_depth
-        return Rule(
-            method=CONTINUOUS if self.options.method == "continuous" else DISCONTINUOUS,
-            reflects=self.options.reflects_at_dead_ends,
-            max_depth=depth or NO_LIMIT,
-            max_walks=NO_LIMIT if depth else MAX_WALKS,
-        )
-
     def list_jobs(self) -> list[Job]:
         """Return jobs, each of the columns of the places on some edges."""
         first, n_edges = self.samples.first, self.graph.n_edges
         marks = np.arange(0, len(self.edge) + 1, EVENTS_AT_ONCE)
         cuts = np.unique(np.append(np.searchsorted(first, marks), n_edges)).tolist()
-        kernel, rule = get_kernel_code(self.options.kernel), self.rule
+        kernel = get_kernel_code(self.options.kernel)
+        rule = make_rule(self.options, MAX_WALKS)
         steps = Stepping(self.arms, self.options).measure(self.bandwidth)
 
         def list_some(begin: int, stop: int) -> Columns:

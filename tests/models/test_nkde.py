@@ -15,6 +15,7 @@ from models.edge_graph import Positions, build_edge_graph
 from models.network_kernels import KERNELS, evaluate_kernel, get_kernel_code
 from models.nkde import (
     METHODS,
+    HowSpread,
     NkdeOptions,
     compute_adaptive_bandwidth,
     compute_loo_likelihood,
@@ -316,7 +317,7 @@ def test_steps_of_distance_give_what_walks_give(short_roads, method, monkeypatch
     options = NkdeOptions(method=method, reflects_at_dead_ends=True)
     found = {}
     for most in (10**7, 0):
-        monkeypatch.setattr("models.nkde.MAX_WALKS", most)
+        monkeypatch.setattr("models.nkde_spread.MAX_WALKS", most)
         density = compute_nkde(*short_roads, bandwidth_m=90.0, options=options)
         score = compute_loo_likelihood(*short_roads[:2], [90.0], options=options)
         widths = np.linspace(60, 90, len(short_roads[1]))
@@ -335,7 +336,7 @@ def test_steps_give_what_the_definition_gives(network, method, reflects, step):
     edges, events, samples = network
     b = 4.3
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("models.nkde.MAX_WALKS", 0)
+        patch.setattr("models.nkde_spread.MAX_WALKS", 0)
         found = density(
             edges, events, samples, b,
             method=method, reflects_at_dead_ends=reflects, resolution_m=step,
@@ -347,12 +348,46 @@ def test_steps_give_what_the_definition_gives(network, method, reflects, step):
     assert found == pytest.approx(expected, abs=2e-6 if step < 0.01 else 2e-3)
 
 
+def test_it_is_told_how_mass_was_followed(short_roads):
+    account = HowSpread()
+    compute_nkde(*short_roads, bandwidth_m=40.0, account=account)
+    assert account.n_starts > account.n_in_steps == 0
+    assert account.step_m == 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.nkde_spread.MAX_WALKS", 0)
+        again = HowSpread()
+        compute_nkde(*short_roads, bandwidth_m=40.0, account=again)
+    assert again.n_in_steps == again.n_starts == account.n_starts
+    assert again.step_m == 0.25
+
+
+def test_a_depth_that_would_take_hours_is_refused(short_roads, monkeypatch):
+    monkeypatch.setattr("models.nkde_options.DEEP_WALKS", 500)
+    shallow = NkdeOptions(max_depth=2)
+    assert compute_nkde(*short_roads, bandwidth_m=200.0, options=shallow).max() > 0
+    with pytest.raises(InputError, match="give a smaller depth or bandwidth"):
+        compute_nkde(*short_roads, bandwidth_m=200.0, options=NkdeOptions(max_depth=12))
+
+
+def test_a_depth_counts_junctions_not_the_pieces_of_a_line():
+    pieces = density(
+        [(0, 1, 10.0), (1, 2, 10.0), (2, 3, 10.0)], [(0, 5.0)], [(2, 5.0)], 60.0, max_depth=1
+    )
+    assert pieces == pytest.approx([kernel("quartic", 20.0, 60.0)])
+
+
+@pytest.mark.parametrize("length", [0.0, -1.0, math.nan, math.inf])
+def test_a_step_without_length_is_refused(length):
+    with pytest.raises(InputError, match="resolution_m"):
+        NkdeOptions(resolution_m=length)
+
+
 def test_steps_go_to_the_fourth_power_of_their_length(short_roads, monkeypatch):
     def difference(step):
         options = NkdeOptions(resolution_m=step)
-        monkeypatch.setattr("models.nkde.MAX_WALKS", 0)
+        monkeypatch.setattr("models.nkde_spread.MAX_WALKS", 0)
         rough = compute_nkde(*short_roads, bandwidth_m=80.0, options=options)
-        monkeypatch.setattr("models.nkde.MAX_WALKS", 10**7)
+        monkeypatch.setattr("models.nkde_spread.MAX_WALKS", 10**7)
         return np.abs(rough - compute_nkde(*short_roads, bandwidth_m=80.0)).max()
 
     assert difference(0.05) < difference(0.2) / 4
