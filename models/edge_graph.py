@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InputError
 from models.arrays import FloatArray, IntArray, require_same_length
@@ -46,13 +47,42 @@ class EdgeGraph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Positions:
-    """Points on edges; arrays of shape (n_points,)."""
+    """Points on edges; arrays of shape (n_points,), lists are made into them.
+
+    Raises
+    ------
+    InputError
+        If an edge is no whole number, an offset no number, or shapes differ.
+    """
 
     edge: IntArray
     offset: FloatArray  # from the edge's end 0
 
+    def __post_init__(self) -> None:
+        edge, offset = _read_numbers("edge", self.edge), _read_numbers("offset", self.offset)
+        if edge.dtype.kind not in "iu":
+            is_bad = ~(edge == np.floor(edge)).ravel()
+            if is_bad.any():
+                first = int(np.flatnonzero(is_bad)[0])
+                message = (
+                    f"edge: {int(is_bad.sum())} of {edge.size} are no whole numbers, first at "
+                    f"position {first}: {edge.ravel()[first]}; give the number of an edge, from 0."
+                )
+                raise InputError(message)
+        object.__setattr__(self, "edge", edge.astype(np.int64, copy=False))
+        object.__setattr__(self, "offset", offset.astype(np.float64, copy=False))
+        require_same_length(edge=self.edge, offset=self.offset)
+
     def __len__(self) -> int:
         return len(self.edge)
+
+
+def _read_numbers(name: str, values: ArrayLike) -> NDArray[Any]:
+    array = np.asarray(values)
+    if array.dtype.kind not in "iuf":
+        message = f"{name}: no numbers but {array.dtype}; give an array of numbers."
+        raise InputError(message)
+    return array
 
 
 def build_edge_graph(u: ArrayLike, v: ArrayLike, length: ArrayLike) -> EdgeGraph:

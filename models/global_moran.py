@@ -10,7 +10,7 @@ from scipy import sparse, special
 
 from core.errors import InputError, NotEnoughDataError
 from models.arrays import FloatArray, require_counts, require_same_length
-from models.local_association import require_values
+from models.local_association import FEWEST, require_values
 from models.network_weights import NetworkWeights
 
 __all__ = ["GlobalMoran", "compute_global_moran", "compute_standardised_rate"]
@@ -87,8 +87,17 @@ def compute_global_moran(
     n = len(kept)
     z = y[kept] - y[kept].mean() if n else y[kept]
     squares = float((z**2).sum())
-    if n < 4 or squares <= 0:
-        message = f"global Moran: {n} place(s) with a neighbour, or values all alike among them."
+    if n < FEWEST:
+        message = (
+            f"global Moran: {n} of {len(y)} place(s) have a neighbour, at least {FEWEST} are "
+            "needed; take a longer distance."
+        )
+        raise NotEnoughDataError(message)
+    if squares <= 0:
+        message = (
+            f"global Moran: all {n} places with a neighbour have the value {y[kept][0]:g}; take a "
+            "longer distance, or values that differ."
+        )
         raise NotEnoughDataError(message)
     matrix = weights.build_matrix()[kept, :][:, kept]
     s0 = float(matrix.sum())

@@ -71,8 +71,14 @@ def require_values(values: ArrayLike, weights: NetworkWeights) -> FloatArray:
             "those places out of values and weights."
         )
         raise InputError(message)
-    if n < FEWEST or y.min() == y.max():
-        message = f"local statistics: {n} place(s) with values all alike, or fewer than {FEWEST}."
+    if n < FEWEST:
+        message = f"local statistics: {n} place(s); at least {FEWEST} are needed."
+        raise NotEnoughDataError(message)
+    if y.min() == y.max():
+        message = (
+            f"local statistics: all {n} places have the value {y[0]:g}, so none stands out; "
+            "give values that differ."
+        )
         raise NotEnoughDataError(message)
     return y
 

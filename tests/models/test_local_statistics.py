@@ -303,9 +303,9 @@ def test_what_cannot_be_used_is_refused(counts):
         compute_local_moran(np.where(counts == 0, np.nan, counts), weights)
     with pytest.raises(InputError, match="negative"):
         compute_local_g(counts - 1, weights)
-    with pytest.raises(NotEnoughDataError):
+    with pytest.raises(NotEnoughDataError, match="all 60 places have the value 1, so none"):
         compute_local_g(np.ones(60), weights)
-    with pytest.raises(NotEnoughDataError):
+    with pytest.raises(NotEnoughDataError, match=r"0 place.s.; at least 4 are needed"):
         compute_local_moran([], build_weights_from_matrix(sparse.csr_array((0, 0))))
     with pytest.raises(InputError, match="permutations"):
         compute_permutation_significance(counts, weights, seed=1, n_permutations=0)
@@ -330,3 +330,17 @@ def test_z_does_not_depend_on_the_unit(seed, scale):
     one = compute_permutation_significance(y, weights, seed=2, n_permutations=49)
     other = compute_permutation_significance(y * scale, scaled, seed=2, n_permutations=49)
     np.testing.assert_array_equal(one.p_high, other.p_high)
+
+
+def test_global_moran_says_what_is_missing():
+    alone = build_weights_from_matrix(sparse.csr_array((6, 6)))
+    with pytest.raises(
+        NotEnoughDataError, match=r"0 of 6 place.s. have a neighbour.*longer distance"
+    ):
+        compute_global_moran(np.arange(6.0), alone)
+    ring = np.roll(np.eye(6), 1, axis=1)
+    ring[4:] = ring[:, 4:] = 0
+    ring[3, 0] = 1
+    near = build_weights_from_matrix(sparse.csr_array(ring + ring.T))
+    with pytest.raises(NotEnoughDataError, match="all 4 places with a neighbour have the value 2"):
+        compute_global_moran([2, 2, 2, 2, 1, 7], near)
