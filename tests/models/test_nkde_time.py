@@ -158,6 +158,33 @@ def test_one_lone_event_does_not_rule_the_choice():
     assert found.bandwidth_m == 80
 
 
+def test_weights_count_in_choosing_a_bandwidth():
+    graph = build_edge_graph([0], [1], [20_000.0])
+    tight, wide = np.arange(10) * 2.0 + 2_000, np.arange(10) * 150.0 + 12_000
+    events = Positions(edge=np.zeros(20, dtype=np.int64), offset=np.append(tight, wide))
+    chosen = [
+        estimate_bandwidth(graph, events, [10, 400], weights=one).bandwidth_m
+        for one in (np.repeat([50, 1], 10), np.repeat([1, 50], 10))
+    ]
+    assert chosen == [10, 400]
+    weight = np.random.default_rng(3).integers(0, 4, 20).astype(float)
+    found = estimate_bandwidth(graph, events, [300], weights=weight)
+    logs = []
+    for i in range(20):
+        others = np.arange(20) != i
+        density = compute_nkde(
+            graph, points(*[(0, events.offset[j]) for j in np.flatnonzero(others)]),
+            points((0, events.offset[i])), bandwidth_m=300, weights=weight[others],
+        )[0] / 1000 / weight[others].sum()  # fmt: skip
+        n = (weight > 0).sum()
+        logs.append(np.log((1 - 1 / n) * density + 1 / n / 20_000))
+    assert found.table["score"][0] == pytest.approx(np.average(logs, weights=weight))
+    assert found.table["n_alone"][0] == 0
+    even = estimate_bandwidth(graph, events, [300], weights=np.full(20, 2.5)).table
+    plain = estimate_bandwidth(graph, events, [300]).table
+    assert even.to_numpy() == pytest.approx(plain.to_numpy())
+
+
 def test_bad_times_and_bandwidths_are_named(ring):
     graph, events, time = ring
     with pytest.raises(InputError, match="time: 1 of 2 are missing, first at position 0"):
@@ -169,5 +196,9 @@ def test_bad_times_and_bandwidths_are_named(ring):
         TimeKernel(bandwidth=1e6, period=24.0)
     with pytest.raises(InputError, match="events: 1, bandwidths: 1"):
         estimate_bandwidth(graph, points((0, 1.0)), [50])
+    with pytest.raises(InputError, match="2, 1 of them with a weight above 0, bandwidths: 1"):
+        estimate_bandwidth(graph, points((0, 1.0), (0, 2.0)), [50], weights=[0, 3])
+    with pytest.raises(InputError, match="weights: 1 of 2 are missing or below 0, first at posi"):
+        estimate_bandwidth(graph, points((0, 1.0), (0, 2.0)), [50], weights=[1, -3])
     with pytest.raises(InputError, match="time: 0 of 40 are missing, for 40 events and 0 kernels"):
         estimate_space_time_bandwidth(graph, events, [50], time=time, time_kernels=[])
