@@ -15,10 +15,15 @@ from geo.crs import require_same_metric_crs
 from geo.linear import flatten_lines
 from geo.snapping import snap_points
 
-__all__ = ["LineEdges", "PointsOnEdges", "build_line_edges", "place_on_edges"]
+__all__ = [
+    "LineEdges",
+    "PointsOnEdges",
+    "build_line_edges",
+    "find_repeated_edges",
+    "place_on_edges",
+]
 
-GRID_M = 1e-3  # vertices that share a millimetre are one
-TIE_M = 1e-9
+GRID_M = 1e-3  # vertices that share a millimetre are one, and so are a node and a point near it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +92,8 @@ def build_line_edges(lines: gpd.GeoDataFrame) -> LineEdges:
     same_line = line[cut[1:]] == line[cut[:-1]]
     start, end = cut[:-1][same_line], cut[1:][same_line]
     length = far[end] - far[start]
-    start, end, length = (one[length > 0] for one in (start, end, length))
+    is_long = (length > 0) & ((node[start] != node[end]) | (length > 2 * GRID_M))  # no mere jitter
+    start, end, length = (one[is_long] for one in (start, end, length))
     if not len(start):
         message = f"lines: none of {len(lines)} has a length; check the layer."
         raise GeometryError(message)
@@ -106,6 +112,27 @@ def build_line_edges(lines: gpd.GeoDataFrame) -> LineEdges:
     return LineEdges(
         lines=frame, u=ends[: len(start)], v=ends[len(start) :], length_m=shapely.length(shape)
     )
+
+
+def find_repeated_edges(edges: LineEdges) -> NDArray[np.int64]:
+    """Find the edges that lie exactly on one before, in either direction.
+
+    Returns
+    -------
+    original
+        The first edge that lies there, shape (n_edges,); -1 where there is none before.
+
+    Notes
+    -----
+    Vertices are compared to the millimetre. A layer that holds a road twice counts its length
+    twice, and divides what spreads along it.
+    """
+    xy, edge = shapely.get_coordinates(edges.lines.geometry.to_numpy(), return_index=True)
+    shape = shapely.normalize(shapely.linestrings(np.round(xy / GRID_M), indices=edge))
+    group = pd.Series(shapely.to_wkb(shape)).groupby(shapely.to_wkb(shape), sort=False).ngroup()
+    _, first = np.unique(group, return_index=True)
+    original = first[group]
+    return np.where(original == np.arange(len(original)), -1, original)
 
 
 def place_on_edges(
@@ -127,14 +154,15 @@ def place_on_edges(
 
     Notes
     -----
-    A point beside the end of an edge lies exactly on its node, where the edge's offset says
-    so to a nanometre: it belongs to all edges there.
+    A point whose nearest place is within a millimetre of the end of an edge lies exactly on its
+    node: it belongs to all edges there. Of edges equally near, the first is taken.
     """
     found = snap_points(points, edges.lines, max_distance_m=max_distance_m)
     edge = found["segment_id"].fillna(-1).to_numpy(dtype=np.int64)
     offset = found["offset_m"].to_numpy(dtype=np.float64).copy()
     length = np.where(edge >= 0, edges.length_m[edge], np.nan)
-    offset = np.where(offset <= TIE_M, 0.0, offset)
-    offset = np.where(offset >= length - TIE_M, length, offset)
+    rest = length - offset
+    offset = np.where((rest <= GRID_M) & (rest < offset), length, offset)
+    offset = np.where((offset <= GRID_M) & (rest >= offset), 0.0, offset)
     distance = found["distance_m"].to_numpy(dtype=np.float64)
     return PointsOnEdges(edge=edge, offset_m=offset, distance_m=distance)

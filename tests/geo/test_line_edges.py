@@ -4,7 +4,7 @@ import pytest
 from shapely.geometry import LineString, Point
 
 from core.errors import GeometryError
-from geo.line_edges import build_line_edges, place_on_edges
+from geo.line_edges import build_line_edges, find_repeated_edges, place_on_edges
 
 CRS = 32648
 
@@ -44,3 +44,29 @@ def test_points_lie_on_the_nearest_edge_and_exactly_on_its_ends():
     assert placed.edge.tolist() == [0, 0, 0, -1, -1]
     assert placed.offset_m[:3].tolist() == [3.0, 0.0, 10.0]
     assert placed.distance_m[:3].tolist() == [4.0, 2.0, 1.0]
+
+
+def test_a_point_within_a_millimetre_of_a_node_lies_on_it():
+    edges = build_line_edges(
+        layer([(0, 0), (10, 0)], [(10, 0), (10.0015, 0)], [(10.0015, 0), (9, 9)])
+    )
+    spots = [(0.0009, 0), (0.002, 0), (9.9995, 0), (10.0006, 0), (10.001, 0)]
+    points = gpd.GeoDataFrame(geometry=[Point(one) for one in spots], crs=CRS)
+    placed = place_on_edges(points, edges)
+    node = np.where(placed.offset_m == 0, edges.u[placed.edge], -1)
+    node = np.where(placed.offset_m == edges.length_m[placed.edge], edges.v[placed.edge], node)
+    assert node.tolist() == [edges.u[0], -1, edges.v[0], edges.v[0], edges.v[1]]
+
+
+def test_roads_that_are_there_twice_are_found():
+    edges = build_line_edges(
+        layer(
+            [(0, 0), (5, 0), (9, 0)],
+            [(9, 0), (5, 0)],  # again, turned and in part
+            [(5, 0), (5.5, 1), (9, 0)],  # another way between the same nodes
+        )
+    )
+    assert find_repeated_edges(edges).tolist() == [-1, -1, 1, -1]
+    again = build_line_edges(layer([(0, 0), (0, 0.0001), (0, 8)], [(0.0002, 8), (0, 0)]))
+    assert len(again.u) == 2  # two vertices of one node make no loop
+    assert find_repeated_edges(again).tolist() == [-1, 0]
