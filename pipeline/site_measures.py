@@ -263,6 +263,7 @@ def rank_by_density(
     n = counts["n_ksi_crashes"].to_numpy()
     length = np.maximum(segments["length_m"].to_numpy(), 1e-3)
     order = order_by_density(n, length)
+    group = segments["road_class"].astype("object").fillna("unknown").to_numpy().astype(str)
     table = pd.DataFrame(
         {
             "segment_id": segments["segment_id"].to_numpy()[order],
@@ -283,7 +284,7 @@ def rank_by_density(
         if not len(order):
             continue
         rng = np.random.default_rng([yardsticks.seed, 3])
-        network = find_high_injury_network(n, length, share=share, rng=rng)
+        network = find_high_injury_network(n, length, share=share, rng=rng, group=group)
         table[column] = network.is_chosen[order]
         networks.append(describe_network(network))
     return table, networks
@@ -291,8 +292,9 @@ def rank_by_density(
 
 def describe_network(network: HighInjuryNetwork) -> dict[str, Any]:
     """Return the numbers of a high-injury network."""
-    names = ["share", "length_km", "length_ci_low", "length_ci_high", "length_share"]
-    names += ["n_pieces", "n_crashes", "chosen_again_share", "held_left_out_share", "n_resamples"]
+    names = ["share", "length_km", "length_share", "total_km", "n_pieces", "n_crashes"]
+    names += ["length_needed_km", "length_needed_low_km", "length_needed_high_km"]
+    names += ["chosen_again_share", "held_left_out_share", "n_resamples"]
     return {name: getattr(network, name) for name in names}
 
 

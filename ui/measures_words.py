@@ -85,16 +85,21 @@ def describe_high_injury(network: Mapping[str, Any], period: str) -> str:
         f"**{length:,.1f} km of road, {_tell_share(network['length_share'])} of all, hold "
         f"{share:.0%} of the {network['n_crashes']:,} fatal or serious crashes** reported {period}."
     )
+    words += " That is chosen by hindsight, on these very crashes."
+    needed, total = network.get("length_needed_km"), network.get("total_km")
+    low, high = network.get("length_needed_low_km"), network.get("length_needed_high_km")
+    if None not in (needed, total, low, high):
+        words += (
+            f" A choice made on half of them needs **{needed:,.0f} km** ({low:,.0f} to "
+            f"{high:,.0f}) to hold the same share of the other half; of roads taken by lot, "
+            f"{share * total:,.0f} km would do."
+        )
     held, again = network.get("held_left_out_share"), network.get("chosen_again_share")
     if held is not None and again is not None:
         words += (
-            f" Chosen on a part of them, such a network held only {_tell_share(held)} of the "
-            f"others, and {_tell_share(again)} of it would be chosen again"
+            f" Chosen on a part of them, so short a network held only {_tell_share(held)} of the "
+            f"others, and {_tell_share(again)} of it would be chosen again."
         )
-        low, high = network.get("length_ci_low"), network.get("length_ci_high")
-        if low is not None and high is not None:
-            words += f"; with chance allowed for, its length is {low:,.1f} to {high:,.1f} km"
-        words += "."
         if held < share / 2:
             words += (
                 " Most of these crashes stand where they stand by chance: treat the list as a "

@@ -26,7 +26,7 @@ def test_by_hand():
     assert found.is_chosen.tolist() == [True, True, True, False]
     assert found.length_km == pytest.approx(0.3)  # half of the third piece
     assert (found.n_crashes, found.n_pieces) == (8, 3)
-    assert np.isnan(found.length_ci_low)
+    assert np.isnan(found.length_needed_km)
 
 
 @settings(max_examples=40)
@@ -54,13 +54,13 @@ def test_chance_alone_is_seen_through():
     found = find(planted, np.full(3000, 100.0), n_resamples=50)
     assert found.held_left_out_share == pytest.approx(0.5, abs=0.08)
     assert found.chosen_again_share > 0.5
-    assert found.length_ci_low < found.length_ci_high
+    assert found.length_needed_low_km < found.length_needed_high_km
 
 
 def test_a_seed_gives_the_same():
     n = np.arange(20)
     one, other = (find(n, np.full(20, 50.0), n_resamples=20, seed=4) for _ in range(2))
-    assert one.length_ci_low == other.length_ci_low
+    assert one.length_needed_km == other.length_needed_km
     assert one.held_left_out_share == other.held_left_out_share
 
 
@@ -69,5 +69,38 @@ def test_bad_input_is_named():
         find([0], [1.0])
     with pytest.raises(InputError, match="1 piece"):
         find([1], [0.0])
+    with pytest.raises(InputError, match="1 piece"):
+        find([1, 1], [1.0, np.inf])
     with pytest.raises(InputError, match="share"):
         find([1], [1.0], share=1.0)
+
+
+def test_the_length_needed_by_hand():
+    # two crashes on one piece of 100 m: either half chooses it and finds half of the other there
+    found = find([2, 0], [100, 900], n_resamples=1)
+    assert found.length_needed_km == pytest.approx(0.05)
+    # one each on two pieces: what is chosen holds nothing of the other half; of the 900 m left
+    # half of the other crash is met half way
+    found = find([1, 1, 0], [100, 100, 800], n_resamples=1)
+    assert found.length_needed_km == pytest.approx(0.1 + 0.45)
+    assert np.isnan(find([1], [100.0], n_resamples=1).length_needed_km)
+
+
+def test_by_chance_it_takes_the_share_of_the_road():
+    n = np.random.default_rng(5).poisson(0.3, 3000)
+    found = find(n, np.full(3000, 100.0), n_resamples=1)
+    assert found.length_needed_low_km < 150 < found.length_needed_high_km + 5
+    assert found.length_needed_km == pytest.approx(150, rel=0.05)
+    assert found.total_km == pytest.approx(300)
+
+
+def test_kinds_with_more_crashes_come_first():
+    rng = np.random.default_rng(6)
+    kind = np.repeat(["main", "side"], 1500)
+    n = rng.poisson(np.where(kind == "main", 0.3, 0.02))
+    alike = find(n, np.full(3000, 100.0), n_resamples=1)
+    rng = np.random.default_rng(1)
+    known = find_high_injury_network(
+        n, np.full(3000, 100.0), share=0.5, rng=rng, group=kind, n_resamples=1
+    )
+    assert known.length_needed_km < 0.8 * alike.length_needed_km

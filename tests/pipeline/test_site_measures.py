@@ -155,6 +155,9 @@ def test_the_least_road_and_what_chance_leaves_of_it(measured):
     half = measured.summary["high_injury"][0]
     assert half["length_km"] <= 0.2 + 1e-9
     assert 0 <= half["held_left_out_share"] <= 1
+    assert half["length_km"] <= half["length_needed_km"] < 8.0
+    assert half["length_needed_low_km"] <= half["length_needed_high_km"]
+    assert half["total_km"] == pytest.approx(8.0)
     assert table["holds_50"].sum() == half["n_pieces"]
 
 

@@ -110,10 +110,14 @@ def test_sentences_by_hand():
     network = {
         "share": 0.5, "length_km": 12.34, "length_share": 0.031, "n_crashes": 120,
         "held_left_out_share": 0.2, "chosen_again_share": 0.4,
-        "length_ci_low": 14.0, "length_ci_high": 18.0,
+        "length_needed_km": 96.4, "length_needed_low_km": 88.0, "length_needed_high_km": 104.0,
+        "total_km": 398.0,
     }  # fmt: skip
     words = describe_high_injury(network, PERIOD)
     assert "12.3 km of road, 3.1% of all, hold 50% of the 120" in words
+    assert "chosen by hindsight" in words
+    assert "on half of them needs **96 km** (88 to 104)" in words
+    assert "taken by lot, 199 km" in words
     assert "held only 20% of the others" in words
     assert "by chance" in words
     assert "by chance" not in describe_high_injury({**network, "held_left_out_share": 0.4}, PERIOD)
