@@ -68,7 +68,7 @@ def compute_epdo(
     VocabularyError
         If a severity has no weight.
     ConfigError
-        If a weight is not a positive number.
+        If a weight is not a positive number, or there are no counts or no weights.
     InputError
         If counts are not counts, or the arrays' lengths differ.
 
@@ -82,6 +82,10 @@ def compute_epdo(
     ----------
     AASHTO (2010). Highway Safety Manual, 1st ed., chapter 4.
     """
+    if not severity_counts or not epdo_weights:
+        what = "no severity counts" if not severity_counts else "no weights"
+        message = f"epdo: {what} were given; give counts and a weight for each severity."
+        raise ConfigError(message)
     for word, weight in epdo_weights.items():
         if not (np.isfinite(weight) and weight > 0):
             message = f"epdo_weights: weight of {word!r} is {weight}; give a number above 0."
@@ -91,9 +95,6 @@ def compute_epdo(
         if word != UNKNOWN_SEVERITY and word not in epdo_weights:
             raise VocabularyError.unknown_word("severity", word, list(epdo_weights))
         counts[word] = require_counts(f"severity_counts[{word!r}]", values)
-    if not counts or not epdo_weights:
-        message = "epdo: no severity counts or no weights were given; give both."
-        raise ConfigError(message)
     n_sites = require_same_length(**counts)
     least = min(epdo_weights.values())
     score = np.zeros(n_sites)

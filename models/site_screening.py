@@ -164,8 +164,10 @@ def grade_service_of_safety(
     mean = np.asarray(predicted, dtype=np.float64)
     k = np.broadcast_to(np.asarray(overdispersion_k, dtype=np.float64), mean.shape)
     require_same_length(average=found, predicted=mean)
-    if not np.all((found >= 0) & (mean >= 0) & (k >= 0)):
-        message = "service of safety: values are negative or missing; give numbers from 0."
+    if not all(np.all(np.isfinite(values) & (values >= 0)) for values in (found, mean, k)):
+        message = (
+            "service of safety: values are negative, infinite or missing; give numbers from 0."
+        )
         raise InputError(message)
     width = LOSS_WIDTH * np.sqrt(k) * mean
     level = 1 + (found >= mean - width).astype(np.int64) + (found >= mean) + (found >= mean + width)
@@ -187,7 +189,7 @@ def compute_critical_rates(
     n
         Crashes per site, shape (n_sites,).
     exposure
-        Exposure of each site (10⁶ vehicles or vehicle-km), NaN where unknown.
+        Exposure of each site (10⁶ vehicles or vehicle-km), >= 0, NaN where unknown.
     group
         Reference group of each site; its mean rate is taken over the known exposures.
     z
@@ -203,7 +205,7 @@ def compute_critical_rates(
     Raises
     ------
     InputError
-        If lengths differ or counts are not counts.
+        If lengths differ, counts are not counts, or an exposure is negative or infinite.
 
     References
     ----------
@@ -212,7 +214,15 @@ def compute_critical_rates(
     counts = require_counts("n", n)
     base = np.asarray(exposure, dtype=np.float64)
     n_sites = require_same_length(n=counts, exposure=base, group=np.asarray(group))
-    is_known = np.nan_to_num(base, nan=-1.0) > max(min_exposure, 0.0)
+    is_bad = ~np.isnan(base) & ~(np.isfinite(base) & (base >= 0))
+    if is_bad.any():
+        first = int(np.flatnonzero(is_bad)[0])
+        message = (
+            f"exposure: {int(is_bad.sum())} of {n_sites} value(s) are negative or infinite, first "
+            f"at position {first}: {base[first]}; give 0 where there was none, NaN where unknown."
+        )
+        raise InputError(message)
+    is_known = np.nan_to_num(base) > max(min_exposure, 0.0)
     rate, mean, critical = (np.full(n_sites, np.nan) for _ in range(3))
     if is_known.any():
         _, code = np.unique(np.asarray(group)[is_known].astype(str), return_inverse=True)

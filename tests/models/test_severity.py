@@ -34,6 +34,13 @@ def test_a_severity_without_a_weight_is_refused():
         compute_epdo({"minor": [1]}, WEIGHTS)
 
 
+def test_no_weights_or_no_counts_are_named():
+    with pytest.raises(ConfigError, match="no weights were given; give"):
+        compute_epdo({"fatal": [1]}, {})
+    with pytest.raises(ConfigError, match="no severity counts"):
+        compute_epdo({}, WEIGHTS)
+
+
 @pytest.mark.parametrize("weight", [0.0, -1.0, float("nan")])
 def test_a_weight_that_is_not_positive_is_refused(weight):
     with pytest.raises(ConfigError, match="fatal"):

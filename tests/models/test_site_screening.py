@@ -32,6 +32,9 @@ def test_critical_rate_of_the_manual_and_unknown_exposure_apart():
     assert np.isnan(found.rate[2:]).all()
     assert np.isnan(found.critical_rate[2:]).all()
     assert found.excess[0] == pytest.approx(45 - 47.883, abs=5e-4)
+    for strange in (-5.0, np.inf):
+        with pytest.raises(InputError, match=r"1 of 2 .* at position 1"):
+            compute_critical_rates([1, 1], [1.0, strange], np.array(["a", "a"]))
     apart = compute_critical_rates([10, 20], [1.0, 1.0], np.array(["a", "b"]))
     assert apart.mean_rate.tolist() == [10, 20]
 
@@ -52,8 +55,9 @@ def test_levels_of_service_by_hand():
     level = grade_service_of_safety([0.39, 0.4, 0.99, 1.0, 1.59, 1.6], np.ones(6), 0.16)
     assert level.tolist() == [1, 2, 2, 3, 3, 4]
     assert grade_service_of_safety([0.0], [1.0], 0.5).tolist() == [2]
-    with pytest.raises(InputError, match="service of safety"):
-        grade_service_of_safety([np.nan], [1.0], 0.5)
+    for strange in (np.nan, np.inf):
+        with pytest.raises(InputError, match="service of safety"):
+            grade_service_of_safety([strange], [1.0], 0.5)
 
 
 def test_epdo_with_empirical_bayes_by_hand():
