@@ -27,6 +27,7 @@ from models.spf_terms import SpfTerms, build_design, build_scale, group_types
 __all__ = ["FacilityFit", "SpfFit", "SpfTerms", "fit_spf"]
 
 OTHERS = "other types"
+MEAN_RATE = "mean rate"
 DEPENDENT = 1e-8  # a column with less variance of its own than this share adds nothing
 
 
@@ -42,7 +43,7 @@ class FacilityFit:
     n_sites: int
     n_crashes: int
     log_likelihood: float
-    method: str  # "negative binomial", "Poisson, k by moments" or "mean rate"
+    method: str  # "negative binomial", "Poisson, k by moments" or "mean rate" (no term but length)
     notes: tuple[str, ...] = ()
 
 
@@ -194,7 +195,8 @@ def fit_spf(
 def _fit_type(name: str, data: CountData, terms: SpfTerms, crashes_per_term: int) -> FacilityFit:
     n_crashes = int(data.counts.sum())
     kept, notes = _choose_columns(data, terms.names)
-    if n_crashes < crashes_per_term * (len(kept) - 1):
+    is_too_few = n_crashes < crashes_per_term * (len(kept) - 1)
+    if is_too_few:
         notes.append(f"{n_crashes} crashes are too few for {len(kept) - 1} term(s): mean rate only")
         kept = [0]
     centre = data.design[:, kept].mean(axis=0)
@@ -202,6 +204,7 @@ def _fit_type(name: str, data: CountData, terms: SpfTerms, crashes_per_term: int
     centre[0], spread[0] = 0.0, 1.0
     scaled = (data.design[:, kept] - centre) / spread
     fit, method = _fit_by_best(CountData(data.counts, scaled, data.offset, data.scale), notes)
+    method = MEAN_RATE if is_too_few or n_crashes < crashes_per_term else method
     if len(fit.coefficients) < len(kept):
         kept, centre, spread = [0], centre[:1], spread[:1]
     back = np.diag(1.0 / spread)  # from centred and scaled columns to those of the table
@@ -249,7 +252,7 @@ def _fit_by_best(data: CountData, notes: list[str]) -> tuple[CountFit, str]:
         log_likelihood=np.nan,
         is_converged=True,
     )
-    return fit, "mean rate"
+    return fit, MEAN_RATE
 
 
 def _lend_k(fits: dict[str, FacilityFit], min_crashes: int) -> dict[str, FacilityFit]:

@@ -93,6 +93,15 @@ def test_types_with_few_crashes_are_fitted_together_and_say_so():
     assert fit.predict(sites)[small].sum() == pytest.approx(0.5)
 
 
+@pytest.mark.parametrize("n", [1, 9, 15])
+def test_few_crashes_give_the_mean_rate_and_are_called_so(n):
+    sites = make_sites().assign(n_crashes=0)
+    sites.loc[sites.index[:n], "n_crashes"] = 1
+    fit = fit_spf(sites, TERMS).fits["all"]
+    assert fit.method == "mean rate"
+    assert (fit.coefficients[1:] == 0).all()
+
+
 def test_columns_that_say_nothing_new_are_left_out():
     sites = make_sites().assign(flow2=lambda t: t["flow"] ** 2, flat=3.0)
     terms = SpfTerms(
