@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from core.among import is_among
 from core.errors import TableError
 from core.vocabulary import Severity, YesNoUnknown
 
@@ -119,7 +120,7 @@ def match_commute_crashes(
 def _choose_workers(casualties: pd.DataFrame, crashes: pd.DataFrame) -> pd.DataFrame:
     """Return the workers among the casualties, those of one report a crash."""
     workers = casualties[casualties["is_worker"].eq(YES).fillna(False).astype(bool)]
-    workers = workers[workers["crash_id"].isin(crashes["crash_id"])]
+    workers = workers[is_among(workers["crash_id"], crashes["crash_id"])]
     if "report_id" in workers.columns:
         size = workers.groupby(["crash_id", "report_id"]).size().rename("n").reset_index()
         best = size.sort_values(["crash_id", "n", "report_id"], ascending=[True, False, True])

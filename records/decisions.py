@@ -17,6 +17,7 @@ from typing import Final
 import pandas as pd
 import sqlalchemy as sa
 
+from core.among import is_among
 from core.errors import InputError, MissingDataError
 from records.database import Database
 from records.events import find_events
@@ -324,7 +325,7 @@ def compute_pairs_digest(pairs: pd.DataFrame, crash_ids: pd.Series[str]) -> str:
     crash_ids
         The reports that there are.
     """
-    is_here = pairs["left_id"].isin(crash_ids) & pairs["right_id"].isin(crash_ids)
+    is_here = is_among(pairs["left_id"], crash_ids) & is_among(pairs["right_id"], crash_ids)
     merged = pairs[pairs["decision"].eq(MERGED) & is_here].sort_values(["left_id", "right_id"])
     lines = (merged["left_id"] + " " + merged["right_id"] + "\n").tolist()
     return hashlib.sha256("".join(lines).encode()).hexdigest() if lines else ""
