@@ -20,7 +20,7 @@ from models.k_envelopes import compute_global_envelope, compute_pointwise_envelo
 from models.k_options import Distances, KOptions, NullDraws
 from models.k_pairs import PooledPoints, count_corrected_pairs, count_pairs, make_desk
 from models.nkde_walks import Arms
-from models.random_positions import draw_positions, read_edge_weights
+from models.random_positions import draw_positions, read_arm_order, read_edge_weights
 
 __all__ = [
     "KResult",
@@ -191,6 +191,7 @@ def evaluate_clustering(
     """
     null, chosen = draws or NullDraws(), options or KOptions()
     weight = read_edge_weights(graph, null.edge_weight)
+    order = read_arm_order(graph, null.arm_order)
     intensity = None
     if chosen.is_inhomogeneous:
         intensity = len(events) * weight / weight.sum() / graph.length
@@ -202,7 +203,9 @@ def evaluate_clustering(
     for begin in range(0, n_all, max(1, at_once)):
         stop = min(n_all, begin + max(1, at_once))
         patterns = [
-            draw_positions(graph, len(events), weight, np.random.default_rng(streams[at - 1]))
+            draw_positions(
+                graph, len(events), weight, np.random.default_rng(streams[at - 1]), order
+            )
             if at
             else events
             for at in range(begin, stop)

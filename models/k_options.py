@@ -90,6 +90,10 @@ class NullDraws:
     edge_weight
         Share of the events that each edge gets, in any unit, even along the edge, shape
         (n_edges,); None: by length.
+    arm_order
+        In which order edges are laid end to end for drawing: 2 * edge + the end (0 or 1) at which
+        it begins, shape (n_edges,), as from `geo.edge_order.order_edges`; None: as numbered. The
+        same order along the same roads gives the same draws, however they are cut into edges.
     level
         Of the envelopes: the share of chance patterns outside.
     """
@@ -97,6 +101,7 @@ class NullDraws:
     n_simulations: int = 199
     seed: int = 20260101
     edge_weight: ArrayLike | None = None
+    arm_order: ArrayLike | None = None
     level: float = 0.05
 
     def __post_init__(self) -> None:

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from core.errors import InputError
-from models.arrays import FloatArray
+from models.arrays import FloatArray, IntArray
 from models.edge_graph import EdgeGraph, Positions
 
-__all__ = ["draw_positions", "read_edge_weights"]
+__all__ = ["draw_positions", "read_arm_order", "read_edge_weights"]
 
 
 def read_edge_weights(graph: EdgeGraph, edge_weight: ArrayLike | None) -> FloatArray:
@@ -40,8 +40,39 @@ def read_edge_weights(graph: EdgeGraph, edge_weight: ArrayLike | None) -> FloatA
     return weight
 
 
+def read_arm_order(graph: EdgeGraph, arm_order: ArrayLike | None) -> IntArray:
+    """Return the order in which edges are laid end to end, as `draw_positions` takes it.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    arm_order
+        2 * edge + the end at which it begins, every edge once; None: as they are numbered.
+
+    Raises
+    ------
+    InputError
+        If an edge is missing or there twice.
+    """
+    if arm_order is None:
+        return 2 * np.arange(graph.n_edges, dtype=np.int64)
+    arm = np.asarray(arm_order, dtype=np.int64)
+    if not np.array_equal(np.sort(arm.ravel() // 2), np.arange(graph.n_edges)):
+        message = (
+            f"arm_order: {arm.size} arms for {graph.n_edges} edges, or one is there twice; give "
+            "2 * edge + end (0 or 1), each edge once."
+        )
+        raise InputError(message)
+    return arm.ravel()
+
+
 def draw_positions(
-    graph: EdgeGraph, n: int, edge_weight: FloatArray, rng: np.random.Generator
+    graph: EdgeGraph,
+    n: int,
+    edge_weight: FloatArray,
+    rng: np.random.Generator,
+    arm_order: IntArray | None = None,
 ) -> Positions:
     """Draw independent points: an edge by its weight, a place even along it.
 
@@ -54,11 +85,21 @@ def draw_positions(
     edge_weight
         Of each edge, from `read_edge_weights`.
     rng
-        Source of chance.
+        Source of chance; one number a point.
+    arm_order
+        From `read_arm_order`: edges laid end to end in this order; the numbers drawn are places
+        along them. An order that does not depend on how edges are numbered, turned and cut gives
+        draws that do not either.
     """
-    upto = np.cumsum(edge_weight)
+    arm = read_arm_order(graph, None) if arm_order is None else arm_order
+    order = arm // 2
+    weight = edge_weight[order]
+    upto = np.cumsum(weight)
     drawn = rng.random(n) * upto[-1]
-    edge = np.minimum(np.searchsorted(upto, drawn, side="right"), graph.n_edges - 1)
-    edge = np.where(edge_weight[edge] > 0, edge, int(np.flatnonzero(edge_weight > 0)[-1]))
-    offset = np.minimum(rng.random(n) * graph.length[edge], graph.length[edge])
-    return Positions(edge=edge.astype(np.int64), offset=offset)
+    at = np.minimum(np.searchsorted(upto, drawn, side="right"), graph.n_edges - 1)
+    at = np.where(weight[at] > 0, at, int(np.flatnonzero(weight > 0)[-1]))
+    edge = order[at]
+    length = graph.length[edge]
+    along = np.clip((drawn - upto[at]) / weight[at] + 1.0, 0.0, 1.0) * length
+    offset = np.where(arm[at] % 2 == 1, length - along, along)
+    return Positions(edge=edge, offset=offset)

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import networkx as nx
 import numpy as np
@@ -15,7 +16,7 @@ from models.k_envelopes import compute_global_envelope, compute_pointwise_envelo
 from models.k_function import compute_k_function, evaluate_clustering
 from models.k_options import Distances, KOptions, NullDraws
 from models.k_words import describe_clustering
-from models.random_positions import draw_positions, read_edge_weights
+from models.random_positions import draw_positions, read_arm_order, read_edge_weights
 
 STAR = [(0, 1, 5.0), (0, 2, 5.0), (0, 3, 5.0), (0, 4, 5.0)]  # north, east, south, west
 CORRECTED = KOptions(is_corrected=True)
@@ -246,15 +247,70 @@ def test_clusters_are_found_and_told_and_threads_change_nothing():
     again = evaluate_clustering(graph, events, upto(200, 20, start=20), draws=draws)
     assert again.to_frame().equals(one.to_frame())
     text = describe_clustering(one)
-    assert text.startswith("Crashes lie closer together than chance up to ")
+    assert text.startswith("Crashes lie closer together than chance up to about ")
+    assert " m (20 to 200 m were looked at): within " in text
     assert "others as expected (p = 0.01, 99 simulations)" in text
     near = evaluate_clustering(
         graph, events, upto(60, 20, start=20), to=points((3, 0.0)), draws=draws
     )
     text = describe_clustering(near, other="gate")
-    assert text.startswith("Crashes lie closer to the gates than chance up to ")
-    assert " m of a gate there are " in text
+    assert text.startswith("Crashes lie closer to the gates than chance up to about ")
+    assert " m of a gate there are about " in text
     assert "crashes as expected" in text
+
+
+def test_words_where_chance_puts_nothing_and_where_too_little_was_drawn():
+    graph = make_grid()
+    spot = Positions(edge=np.full(30, 3), offset=np.full(30, 10.0))
+    draws = NullDraws(n_simulations=39, seed=2)
+    only = evaluate_clustering(graph, spot, upto(0), draws=draws)
+    assert describe_clustering(only) == (
+        "Crashes lie closer together than chance at one and the same place (only 0 m was looked "
+        "at): at the very place of a crash there are other crashes, where chance puts none "
+        "(p = 0.025, 39 simulations)."
+    )
+    text = describe_clustering(evaluate_clustering(graph, spot, upto(100, 50), draws=draws))
+    assert " of a crash there are about " in text  # not at 0 m, where chance puts none
+    here = points((3, 10.0))
+    only = evaluate_clustering(graph, spot, upto(0), to=here, draws=draws)
+    assert "the very place of a gate there are crashes, where" in describe_clustering(
+        only, other="gate"
+    )
+    far = evaluate_clustering(graph, draw(graph, 40, 1), upto(200, 50), to=here, draws=draws)
+    assert describe_clustering(far, other="gate").startswith(
+        "The data cannot tell whether crashes lie closer to the gates than chance would put them ("
+    )
+    draws = NullDraws(n_simulations=1)
+    one = evaluate_clustering(graph, spot, upto(100, 50), draws=draws)
+    assert "No data could: with 1 simulations p is 0.5 at least; draw 19 or" in describe_clustering(
+        one
+    )
+
+
+def test_the_range_is_where_the_curve_first_and_last_leaves_the_envelope():
+    graph = make_grid()
+    found = evaluate_clustering(
+        graph, draw(graph, 30, 3), upto(200, 50, start=50), draws=NullDraws(n_simulations=19)
+    )
+    for out, words in (
+        ([0, 1, 0, 1], "from about 100 to about 200 m (50 to 200 m were looked at): within "),
+        ([0, 0, 1, 0], "at about 150 m (50 to 200 m were looked at): within 150 m of "),
+        ([1, 0, 1, 0], "up to about 150 m (50 to 200 m were looked at): within "),
+    ):
+        k = np.where(out, found.global_high + 1, found.expected)
+        assert f"than chance {words}" in describe_clustering(replace(found, k=k, p_global=0.05))
+
+
+def test_the_same_roads_in_other_edges_get_the_same_draws():
+    one = build_edge_graph([0, 1], [1, 2], [10.0, 30.0])
+    cut = build_edge_graph([2, 1, 3], [1, 3, 0], [30.0, 4.0, 6.0])  # turned, reordered and cut
+    order = read_arm_order(cut, [2 * 2 + 1, 2 * 1 + 1, 2 * 0 + 1])
+    a = draw_positions(one, 500, one.length, np.random.default_rng(1))
+    b = draw_positions(cut, 500, cut.length, np.random.default_rng(1), order)
+    along = np.choose(b.edge, [40 - b.offset, 10 - b.offset, 6 - b.offset])
+    assert along == pytest.approx(np.where(a.edge == 0, a.offset, 10 + a.offset))
+    with pytest.raises(InputError, match="arm_order: 3 arms for 3 edges, or one is there twice"):
+        read_arm_order(cut, [0, 1, 4])
 
 
 def test_few_events_and_exposure_that_explains_them_tell_nothing():
