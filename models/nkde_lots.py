@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,17 +41,23 @@ class Stepping:
 
     arms: Arms
     options: NkdeOptions
-    _ways: dict[float, tuple[int, FloatArray, IntArray]] = field(default_factory=dict)
+    _known: dict[float, tuple[int, FloatArray, IntArray]] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
 
     def measure(self, bandwidth: float) -> Steps:
-        """Return the network and the kernel in steps for a bandwidth [m]."""
-        step = min(self.options.resolution_m, bandwidth / FEWEST_STEPS)
-        if step not in self._ways:
-            way = measure_ways(self.arms.length, step)
-            block = max(1, int(BLOCK_M / step))
-            self._ways = {step: (block, way, self._tie_nodes(way, block))}
+        """Return the network and the kernel in steps for a bandwidth [m].
+
+        Steps are halved until there are enough in a bandwidth, so that bandwidths alike share them.
+        """
+        step = self.options.resolution_m
+        while bandwidth / step < FEWEST_STEPS:
+            step /= 2
+        with self._lock:
+            if step not in self._known:
+                way, block = measure_ways(self.arms.length, step), max(1, int(BLOCK_M / step))
+                self._known[step] = block, way, self._tie_nodes(way, block)
         kernel = get_kernel_code(self.options.kernel)
-        return Steps(step, *self._ways[step], fill_table(kernel, bandwidth, step))
+        return Steps(step, *self._known[step], fill_table(kernel, bandwidth, step))
 
     def _tie_nodes(self, way: FloatArray, block: int) -> IntArray:
         """Return the knot of each node: one for those tied by edges shorter than a block."""

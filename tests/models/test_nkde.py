@@ -348,6 +348,16 @@ def test_steps_give_what_the_definition_gives(network, method, reflects, step):
     assert found == pytest.approx(expected, abs=2e-6 if step < 0.01 else 2e-3)
 
 
+def test_bandwidths_shorter_than_a_hundred_steps_share_halved_steps(short_roads, monkeypatch):
+    widths = np.linspace(5.0, 24.0, len(short_roads[1]))
+    exact = compute_nkde(*short_roads, bandwidth_m=widths)
+    monkeypatch.setattr("models.nkde_spread.MAX_WALKS", 0)
+    account = HowSpread()
+    found = compute_nkde(*short_roads, bandwidth_m=widths, account=account)
+    assert account.step_m == 0.125
+    assert found == pytest.approx(exact, abs=2e-3 * exact.max())
+
+
 def test_it_is_told_how_mass_was_followed(short_roads):
     account = HowSpread()
     compute_nkde(*short_roads, bandwidth_m=40.0, account=account)
