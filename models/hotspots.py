@@ -20,6 +20,7 @@ __all__ = [
     "grow_hotspots",
     "keep_hotspots",
     "match_identities",
+    "match_known_places",
     "summarise_hotspots",
 ]
 
@@ -270,21 +271,70 @@ def match_identities(
     InputError
         If lengths differ or an earlier identity is not "H" and a number.
     """
+    earlier = np.asarray(previous_id, dtype=object)
+    require_same_length(labels=labels, previous_id=earlier)
+    lixel = np.flatnonzero(~pd.isna(earlier))
+    known = pd.DataFrame({"lixel": lixel, "hotspot_id": earlier[lixel], "age": 0})
+    return match_known_places(
+        labels, known, length_m, min_overlap_share=min_overlap_share, next_number=next_number
+    )
+
+
+def match_known_places(
+    labels: IntArray,
+    known: pd.DataFrame,
+    length_m: ArrayLike,
+    *,
+    min_overlap_share: float = 0.5,
+    next_number: int = 1,
+) -> IdentityMatch:
+    """Give hotspots the identity of the same place, whenever it was a hotspot last.
+
+    Parameters
+    ----------
+    labels
+        Label per lixel in this run, -1 for none, shape (n_lixels,).
+    known
+        Where every identity was last: `lixel` (position), `hotspot_id` ("H3") and `age`
+        (0: a hotspot until now, higher: longer ago; one value an identity). Places of
+        several identities may overlap.
+    length_m
+        Length per lixel [m], shape (n_lixels,).
+    min_overlap_share
+        The shared length must reach this share of the shorter of the two [share].
+    next_number
+        Number of the first new identity, unless an earlier one is as high or higher.
+
+    Returns
+    -------
+    match
+        One identity a hotspot, by label. Each earlier identity is given once: the latest
+        first, of these the pair with the longest shared length (ties: lower label, then
+        lower number); the others get new numbers in the order of their labels.
+
+    Raises
+    ------
+    InputError
+        If lengths differ or an earlier identity is not "H" and a number.
+    """
     length = np.asarray(length_m, dtype=np.float64)
-    earlier = pd.Series(np.asarray(previous_id, dtype=object), dtype="object")
-    require_same_length(labels=labels, previous_id=earlier.to_numpy(), length_m=length)
-    numbers = _parse_numbers(earlier)
+    require_same_length(labels=labels, length_m=length)
+    lixel = known["lixel"].to_numpy(dtype=np.int64)
+    numbers = _parse_numbers(known["hotspot_id"].astype("object"))
     n_hotspots = int(labels.max(initial=NO_HOTSPOT)) + 1
-    frame = pd.DataFrame({"label": labels, "number": numbers, "length": length})
-    new_m = frame[frame["label"] >= 0].groupby("label")["length"].sum()
-    old_m = frame[frame["number"] >= 0].groupby("number")["length"].sum()
-    shared = frame[(frame["label"] >= 0) & (frame["number"] >= 0)]
-    pairs = shared.groupby(["label", "number"], as_index=False)["length"].sum()
+    new_m = np.bincount(labels[labels >= 0], length[labels >= 0], minlength=n_hotspots)
+    frame = pd.DataFrame(
+        {"label": labels[lixel], "number": numbers, "length": length[lixel], "age": known["age"]}
+    )
+    old_m = frame.groupby("number")["length"].sum()
+    groups = frame[frame["label"] >= 0].groupby(["label", "number"])
+    pairs = groups.agg({"length": "sum", "age": "min"}).reset_index()
     shorter = np.minimum(
-        new_m.reindex(pairs["label"]).to_numpy(), old_m.reindex(pairs["number"]).to_numpy()
+        new_m[pairs["label"].to_numpy()], old_m.reindex(pairs["number"]).to_numpy()
     )
     pairs = pairs[pairs["length"] >= min_overlap_share * shorter * (1 - 1e-9)]
-    pairs = pairs.sort_values(["length", "label", "number"], ascending=[False, True, True])
+    by = ["age", "length", "label", "number"]
+    pairs = pairs.sort_values(by, ascending=[True, False, True, True])
     given: dict[int, int] = {}
     taken: set[int] = set()
     for label, number in zip(pairs["label"].tolist(), pairs["number"].tolist(), strict=True):
@@ -301,8 +351,8 @@ def match_identities(
 
 
 def _parse_numbers(earlier: pd.Series) -> IntArray:
-    """Return the number in each identity, -1 where there is none."""
-    codes, words = pd.factorize(earlier)  # -1 for missing
+    """Return the number in each identity."""
+    codes, words = pd.factorize(earlier)
     digits = pd.Series(words, dtype="str").str.extract(rf"^{PREFIX}(\d+)$", expand=False)
     if digits.isna().any():
         is_odd = np.isin(codes, np.flatnonzero(digits.isna()))
@@ -311,5 +361,4 @@ def _parse_numbers(earlier: pd.Series) -> IntArray:
             f"first {words[codes[is_odd][0]]!r}; check the earlier run."
         )
         raise InputError(message)
-    numbers = np.append(digits.astype("int64").to_numpy(), -1)[codes]
-    return numbers
+    return np.asarray(digits.astype("int64").to_numpy()[codes], dtype=np.int64)

@@ -14,8 +14,9 @@ import shapely
 from core.units import M_PER_KM
 from core.vocabulary import YesNoUnknown
 from geo.places import find_near_place
-from models.hotspots import match_identities, summarise_hotspots
+from models.hotspots import match_known_places, summarise_hotspots
 from models.rates import compute_poisson_interval
+from pipeline.hotspot_register import Register, locate
 from pipeline.scan import Scan
 from pipeline.sites import count_severities
 
@@ -236,15 +237,12 @@ def compose_name(hotspot: Mapping[Hashable, Any]) -> str:
 
 
 def keep_identities(
-    hotspots: gpd.GeoDataFrame,
-    scan: Scan,
-    previous: gpd.GeoDataFrame | None,
-    first_free: int,
+    hotspots: gpd.GeoDataFrame, scan: Scan, register: Register, today: str
 ) -> gpd.GeoDataFrame:
-    """Give each hotspot the identity it had before when it is the same place.
+    """Give each hotspot the identity of the place, whenever it was a hotspot last.
 
-    An earlier hotspot is laid onto today's lixels (within 15 m, so that a re-drawn road
-    does not make a new place); `models.hotspots.match_identities` decides.
+    Places are laid onto today's lixels (within 15 m, so that a re-drawn road does not make a
+    new place); `models.hotspots.match_known_places` decides.
 
     Parameters
     ----------
@@ -252,24 +250,41 @@ def keep_identities(
         Hotspots of this run, `number` linking to the labels of the scan.
     scan
         Lixels and labels.
-    previous
-        Hotspots of the earlier run, any CRS; None when there is none.
-    first_free
-        The first number never used in this area, so that no identity is used twice.
+    register
+        All places that were hotspots in this area, and the numbers that are taken.
+    today
+        Day of this run.
+
+    Returns
+    -------
+    hotspots
+        With `hotspot_id`, `is_new`, `first_seen`, `back_since`.
     """
-    previous_id = np.full(len(scan.lixels), None, dtype=object)
-    if previous is not None and len(previous):
-        earlier = previous.to_crs(scan.lixels.crs).geometry
-        middles = scan.lixels.geometry.interpolate(0.5, normalized=True)
-        zone, lixel = middles.sindex.query(
-            earlier, predicate="dwithin", distance=SAME_PLACE_DISTANCE_M
-        )
-        previous_id[lixel[::-1]] = previous["hotspot_id"].to_numpy()[zone[::-1]]
-    match = match_identities(
-        scan.labels, previous_id, scan.lixels["length_m"], next_number=first_free
+    places = list(register.places.values())
+    zones = locate(places).to_crs(scan.lixels.crs)
+    middles = scan.lixels.geometry.interpolate(0.5, normalized=True)
+    zone, lixel = middles.sindex.query(zones, predicate="dwithin", distance=SAME_PLACE_DISTANCE_M)
+    ids = np.array([one.hotspot_id for one in places], dtype=object)
+    ages = dict(zip(ids, register.list_ages(), strict=True))
+    known = pd.DataFrame({"lixel": lixel, "hotspot_id": ids[zone]})
+    match = match_known_places(
+        scan.labels,
+        known.assign(age=known["hotspot_id"].map(ages).astype("int64")),
+        scan.lixels["length_m"],
+        next_number=register.last_number + 1,
     )
-    number = hotspots["number"].to_numpy()
-    ids = np.array(match.hotspot_id, dtype=object)[number]
-    return hotspots.assign(
-        hotspot_id=pd.Series(ids, index=hotspots.index, dtype="str"), is_new=match.is_new[number]
-    )
+    rows = [tell_since(match.hotspot_id[n], register, ages, today) for n in hotspots["number"]]
+    columns = ["hotspot_id", "is_new", "first_seen", "back_since"]
+    told = pd.DataFrame(rows, columns=columns, index=hotspots.index)
+    texts = dict.fromkeys(set(columns) - {"is_new"}, "str")
+    return gpd.GeoDataFrame(hotspots.join(told.astype({**texts, "is_new": bool})))
+
+
+def tell_since(
+    hotspot_id: str, register: Register, ages: Mapping[str, int], today: str
+) -> tuple[str, bool, str, str]:
+    """Return an identity, whether no reader met it, since when it is known, and is back."""
+    place = register.places.get(hotspot_id)
+    if place is None or not register.is_met(place):
+        return hotspot_id, True, today, ""
+    return hotspot_id, False, place.first_seen, today if ages[hotspot_id] else place.back_since

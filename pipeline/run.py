@@ -28,6 +28,7 @@ from pipeline.attributes import add_attributes
 from pipeline.commute_risk import CommuteRisk, add_to_sites, assess_commutes, write_commutes
 from pipeline.commutes import prepare_commutes, read_commute_records
 from pipeline.frame import Frame, prepare_frame
+from pipeline.hotspot_register import take_up_run
 from pipeline.layers import write_risk_raster
 from pipeline.matching import Crashes, read_crashes
 from pipeline.placing import place, select_period
@@ -177,6 +178,7 @@ def keep_run(
         write_json(folder / "run.json", manifest)
         for path in folder.iterdir():
             path.chmod(0o444)
+    take_up_run(job.workspace, area.key, run_id, is_published=False)
     return manifest
 
 

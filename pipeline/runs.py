@@ -12,6 +12,7 @@ import pandas as pd
 
 from core.errors import MissingDataError
 from core.provenance import utc_now_text
+from pipeline.hotspot_register import take_up_run
 from pipeline.workspace import Workspace, read_json, require_key, write_json
 
 __all__ = [
@@ -159,13 +160,16 @@ def require_published_run(home: Path, area: str) -> Path:
 def publish_run(workspace: Workspace, area: str, run_id: str) -> None:
     """Serve this run from now on; the switch is one atomic replacement of one file.
 
+    Its hotspots are then known to readers: the register keeps where they are.
+
     Raises
     ------
     MissingDataError
-        If the area has no such run.
+        If the area has no such run, or the register of its hotspots cannot be read.
     """
     find_run(workspace.home, area, run_id)
     write_json(workspace.published_path(area), {"run_id": run_id, "published_at": utc_now_text()})
+    take_up_run(workspace, area, run_id, is_published=True)
 
 
 def load_manifest(run_path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import NotEnoughDataError
+from core.provenance import utc_now_text
 from models.screening import OverdispersionEstimate
 from pipeline.account import Job, Period
 from pipeline.area_times import describe_area_times
@@ -20,14 +21,13 @@ from pipeline.hotspot_certainty import estimate_certainty, find_crash_places
 from pipeline.hotspot_matrices import Matrices, prepare_matrices
 from pipeline.hotspot_methods import METHODS, LixelTest, Smoothing, run_method
 from pipeline.hotspot_nulls import Nulls, RoadFacts, build_nulls
+from pipeline.hotspot_register import read_register
 from pipeline.hotspot_summary import describe_search
 from pipeline.hotspot_times import describe_times
 from pipeline.hotspot_variants import Variant, count_agreement, find_variants, tabulate_variants
 from pipeline.hotspots import describe_hotspots, keep_identities
-from pipeline.runs import find_published_run, list_runs, load_manifest, load_table
 from pipeline.scan import Scan, Stretches, scan_lixels
 from pipeline.sites import build_sites
-from pipeline.workspace import Workspace
 
 __all__ = ["Results", "score"]
 
@@ -92,8 +92,8 @@ def score(
             scan, frame.segments, frame.network.places, frame.corridors, on_road,
             years=period.years, fdr=settings.hotspot_fdr, epdo_weights=settings.epdo_weights,
         )  # fmt: skip
-        previous, first_free = find_previous_hotspots(job.workspace, job.area.key)
-        hotspots = keep_identities(hotspots, scan, previous, first_free)
+        register = read_register(job.workspace, job.area.key)
+        hotspots = keep_identities(hotspots, scan, register, utc_now_text()[:10])
         names = hotspots.set_index("number")["hotspot_id"]
         lixels = scan.lixels.assign(
             hotspot_id=pd.Series(scan.labels).map(names).astype("str").to_numpy()
@@ -261,17 +261,3 @@ def ask_area(
         search.published.null,
         seed=job.settings.seed,
     )
-
-
-def find_previous_hotspots(workspace: Workspace, key: str) -> tuple[gpd.GeoDataFrame | None, int]:
-    """Return the hotspots whose identities go on, and the first number never used."""
-    runs = list_runs(workspace.home, key)
-    if not runs:
-        return None, 1
-    published = find_published_run(workspace.home, key)
-    path = published or workspace.runs_folder(key) / runs[0].run_id
-    used = max(
-        load_manifest(workspace.runs_folder(key) / run.run_id)["last_hotspot_number"]
-        for run in runs
-    )
-    return gpd.GeoDataFrame(load_table(path, "hotspots")), used + 1

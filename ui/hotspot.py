@@ -10,14 +10,17 @@ import geopandas as gpd
 import pandas as pd
 import streamlit as st
 
+from pipeline.hotspot_views import load_known_hotspot
 from reports.charts import render_counts, render_hour_of_week
 from reports.maps import render_hotspot_map, render_page_html, render_standalone_html
 from ui.hotspot_words import (
     EXPECTED_NOTES,
     describe_agreement,
     describe_certainty,
+    describe_last_seen,
     describe_long_run,
     describe_rank,
+    describe_since,
     describe_stability,
 )
 from ui.layout import escape_markdown, page_of_run, show_cards, show_heading
@@ -46,7 +49,12 @@ def hotspot_page(shown: Shown) -> None:
     found = hotspots[hotspots["hotspot_id"] == wanted]
     if found.empty:
         show_heading(shown, "One hotspot")
-        st.info("Choose a hotspot in the list first; this one is not in the published results.")
+        known = load_known_hotspot(shown.path, str(wanted or ""))
+        st.info(
+            escape_markdown(describe_last_seen(known))
+            if known
+            else "Choose a hotspot in the list first; this one is not in the published results."
+        )
         st.page_link(st.session_state["pages"]["hotspots"], label="All hotspots")
         return
     hotspot = found.iloc[0].to_dict()
@@ -83,6 +91,7 @@ def _show_certainty(hotspot: dict[str, Any], n_hotspots: int) -> None:
         )
         return
     sentences = {
+        "Since when": describe_since(hotspot),
         "Luck": long_run,
         "Rank": describe_rank(hotspot, n_hotspots),
         "Other methods": describe_agreement(hotspot),

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, Final
 
-from ui.words import format_number
+from ui.words import describe_period, format_number
 
 __all__ = [
     "CONTROL_WORDS",
@@ -15,8 +16,10 @@ __all__ = [
     "describe_agreement",
     "describe_certainty",
     "describe_choice",
+    "describe_last_seen",
     "describe_long_run",
     "describe_rank",
+    "describe_since",
     "describe_stability",
 ]
 
@@ -144,6 +147,30 @@ def describe_long_run(hotspot: Mapping[str, Any]) -> str:
     )
 
 
+def describe_since(hotspot: Mapping[str, Any]) -> str:
+    """Say since when the place is a hotspot; empty in a run made before it was kept."""
+    first, back = (_read_day(hotspot, key) for key in ("first_seen", "back_since"))
+    if not first:
+        return ""
+    if back:
+        return (
+            f"It was a hotspot before (first in the results of {first}), then was none for a "
+            f"while; it is back since the results of {back}."
+        )
+    return f"It is a hotspot since the results of {first}."
+
+
+def describe_last_seen(known: Mapping[str, Any]) -> str:
+    """Say of a place that is no hotspot now when it was one last."""
+    period = describe_period({key: known[f"period_{key}"] for key in ("start", "end")})
+    return (
+        f"{known['name']} ({known['hotspot_id']}) is no hotspot in the results published now: "
+        "with the crashes known today it does not stand out by more than chance, or lies within "
+        f"another hotspot. It was one last in the results of {_write_day(str(known['last_seen']))} "
+        f"(crashes of {period}). Should it become one again, it will have the same number."
+    )
+
+
 def describe_rank(hotspot: Mapping[str, Any], n_hotspots: int) -> str:
     """Say how sure the rank is; empty where it was not computed."""
     low, high = _read(hotspot, "rank_ci_low"), _read(hotspot, "rank_ci_high")
@@ -203,6 +230,17 @@ def _list_words(joined: str, words: Mapping[str, tuple[str, str]]) -> str:
         "Gi*" if name == "gi_star" else words[name][0].lower() for name in joined.split(";") if name
     ]
     return f" ({', '.join(names)})" if names else ""
+
+
+def _read_day(hotspot: Mapping[str, Any], key: str) -> str:
+    value = hotspot.get(key)
+    return _write_day(value) if isinstance(value, str) and value else ""
+
+
+def _write_day(day: str) -> str:
+    """Write an ISO day as people do."""
+    found = date.fromisoformat(day)
+    return f"{found.day} {found:%B %Y}"
 
 
 def _read(hotspot: Mapping[str, Any], key: str) -> float | None:

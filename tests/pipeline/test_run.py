@@ -16,6 +16,7 @@ from core.provenance import compute_file_sha256
 from core.settings import Settings
 from pipeline import run as run_module
 from pipeline.areas import AreaSources, add_area
+from pipeline.import_log import undo
 from pipeline.imports import import_records
 from pipeline.run import run_area
 from pipeline.runs import (
@@ -26,7 +27,7 @@ from pipeline.runs import (
     publish_run,
 )
 from pipeline.workspace import open_workspace
-from tests.pipeline.conftest import write_crashes, write_osm
+from tests.pipeline.conftest import at, write_crashes, write_osm
 
 RUN_FILES = {
     *("run.json", "segments.parquet", "intersections.parquet", "nodes.parquet"),
@@ -175,7 +176,35 @@ def test_hotspots_keep_their_identity_when_crashes_are_added(copied, settings, m
     assert worst["n_crashes"] > before["n_crashes"]
     assert worst["hotspot_id"] == before["hotspot_id"]
     assert not worst["is_new"]
+    assert worst["first_seen"] == before["first_seen"]
+    assert worst["back_since"] == ""
     assert later["last_hotspot_number"] >= manifest["last_hotspot_number"]
+
+
+def publish_again(workspace, settings):
+    """Run, publish, and return the worst hotspot."""
+    manifest = run_area(workspace, AREA, settings=settings)
+    publish_run(workspace, AREA, manifest["run_id"])
+    return load_table(workspace.runs_folder(AREA) / manifest["run_id"], "hotspots").iloc[0]
+
+
+@pytest.mark.slow
+def test_an_undone_correction_gives_the_place_its_number_back(copied, settings, tmp_path):
+    workspace, folder, manifest = copied
+    publish_run(workspace, AREA, manifest["run_id"])
+    before = load_table(folder, "hotspots").iloc[0]
+    reports = pd.read_csv(write_crashes(tmp_path / "crashes.csv"))
+    reports = reports[reports["source_id"].str[1:].isin([str(n) for n in range(60, 75)])]
+    elsewhere = reports.assign(lon=[at(9_000 + 20 * n, 0)[0] for n in range(len(reports))])
+    elsewhere.to_csv(tmp_path / "crashes.csv", index=False)
+    wrong = import_records(workspace, "crash", tmp_path / "crashes.csv", area=AREA)
+    moved = publish_again(workspace, settings)
+    assert moved["hotspot_id"] != before["hotspot_id"]
+    undo(workspace, AREA, wrong["import_id"])
+    after = publish_again(workspace, settings)
+    assert after["hotspot_id"] == before["hotspot_id"]
+    assert after["n_crashes"] == before["n_crashes"]
+    assert not after["is_new"]
 
 
 def test_a_run_that_dies_leaves_the_published_one(copied, settings, monkeypatch):

@@ -14,6 +14,7 @@ from ui.hotspot_words import (
     describe_certainty,
     describe_long_run,
     describe_rank,
+    describe_since,
     describe_stability,
 )
 
@@ -134,6 +135,15 @@ def test_certainty_names_what_was_compared_and_controlled(chosen, parts):
     assert "8.0 times as many (95% interval 4.9 to 12.4)" in words  # never a p alone
     for part in parts:
         assert part in words
+
+
+def test_a_place_that_came_back_is_not_new():
+    assert describe_since(HOTSPOT) == ""
+    since = HOTSPOT | {"first_seen": "2026-03-01", "back_since": ""}
+    assert describe_since(since) == "It is a hotspot since the results of 1 March 2026."
+    back = describe_since(since | {"back_since": "2026-11-22"})
+    assert back.startswith("It was a hotspot before (first in the results of 1 March 2026)")
+    assert back.endswith("it is back since the results of 22 November 2026.")
 
 
 def test_what_was_not_computed_is_not_said():

@@ -10,6 +10,8 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
+from pipeline.hotspot_register import take_up_run
+from pipeline.workspace import open_workspace
 from tests.ui.fixture_run import NASTY, RUN_ID, build_home, publish, write_area
 
 PAGES = ["overview", "hotspots", "hotspot", "interventions", "data"]
@@ -193,6 +195,17 @@ def test_unknown_hotspot_leads_back_to_the_list(open_page, tiny_home):
     app = open_page("hotspot", tiny_home, hotspot="<script>")
     assert not app.exception
     assert "not in the published results" in words_of(app)
+
+
+def test_a_hotspot_of_earlier_results_says_when_it_was_one_last(open_page, broken_home):
+    home, folder = broken_home
+    take_up_run(open_workspace(home), "tiny", folder.name, is_published=True)
+    hotspots = gpd.read_parquet(folder / "hotspots.parquet")
+    hotspots[hotspots["hotspot_id"] != "H2"].to_parquet(folder / "hotspots.parquet")
+    app = open_page("hotspot", home, hotspot="H2")
+    assert not app.exception
+    assert "(H2) is no hotspot in the results published now" in words_of(app).replace("\\", "")
+    assert "It was one last in the results of 5 January 2026" in words_of(app)
 
 
 def test_second_area_can_be_chosen(open_page, tmp_path):
