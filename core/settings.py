@@ -54,7 +54,10 @@ class Settings(BaseModel):
         description="A crash is ambiguous when its second-best site is within this much more [m].",
     )
     window_length_m: float = Field(
-        300.0, gt=0, description="Length of the sliding window along the network [m]."
+        300.0,
+        gt=0,
+        le=2_000,
+        description="Length of the sliding window along the network [m]; at most 2,000.",
     )
     hotspot_method: Literal["window", "density", "gi_star"] = Field(
         "window",
@@ -78,13 +81,17 @@ class Settings(BaseModel):
         description="Level of that control, such as the share of false discoveries accepted.",
     )
     hotspot_bandwidth_m: float = Field(
-        300.0, gt=0, description="A crash adds to the density up to this far along the roads [m]."
+        300.0,
+        gt=0,
+        le=5_000,
+        description="A crash adds to the density up to this far along the roads [m]; at most "
+        "5,000, less where that takes too much memory.",
     )
     n_simulations: int = Field(
         999,
         ge=199,
-        description="Most maps of chance that the density is compared with; large networks get "
-        "fewer.",
+        description="Most maps of chance that the density is compared with; fewer are drawn where "
+        "lixels times crashes are many, and the page says how many.",
     )
     hotspot_min_crashes: int = Field(
         3, ge=1, description="A hotspot has at least this many crashes."

@@ -14,6 +14,7 @@ from models.nkde import NkdeOptions
 from models.smoothing import build_kernel_matrix
 from pipeline.account import Job
 from pipeline.frame import Frame
+from pipeline.hotspot_kernel_size import require_room
 from pipeline.steps import keep_step
 
 __all__ = ["Matrices", "build_graph", "locate_middles", "prepare_matrices"]
@@ -35,20 +36,32 @@ class Matrices:
 
 
 def prepare_matrices(job: Job, frame: Frame) -> Matrices:
-    """Return windows of half and double length and the kernel; kept between runs."""
+    """Return windows of half and double length and the kernel; kept between runs.
+
+    Raises
+    ------
+    ConfigError
+        If the kernel or the windows would be too large; names the size and what fits.
+    """
     settings = job.settings
     n_lixels = len(frame.lixels)
     has_kernel = n_lixels <= MOST_LIXELS
 
     def build(folder: Path) -> None:
+        graph, middles = build_graph(frame), locate_middles(frame)
+        if has_kernel:
+            reach_m = settings.hotspot_bandwidth_m
+            require_room(graph, middles, reach_m=reach_m, setting="hotspot_bandwidth_m")
+        # windows twice as long reach their old length to each side
+        require_room(graph, middles, reach_m=settings.window_length_m, setting="window_length_m")
         for name, factor in (("half", 0.5), ("double", 2.0)):
             length_m = settings.window_length_m * factor
             found = build_lixel_windows(frame.lixels, frame.segments, window_length_m=length_m)
             sparse.save_npz(folder / f"{name}.npz", sparse.csr_matrix(found), compressed=False)
         if has_kernel:
             kernel = build_kernel_matrix(
-                build_graph(frame),
-                locate_middles(frame),
+                graph,
+                middles,
                 bandwidth_m=settings.hotspot_bandwidth_m,
                 options=NkdeOptions(resolution_m=STEP_M),
                 progress=job.account.progress,
