@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -15,13 +16,16 @@ from click.testing import CliRunner
 
 from core.errors import DataSourceError, InputError, MissingDataError
 from core.settings import Settings
-from pipeline import exports
+from pipeline import export_commutes, export_measures, exports
 from pipeline.areas import SAMPLE_GENERATOR, AreaSources, add_area
 from pipeline.cli import cli
+from pipeline.export_commutes import COMMUTE_LAYERS
+from pipeline.export_measures import MEASURE_LAYERS
 from pipeline.exports import (
     CRASH_COLUMNS,
     EXPORT_FORMATS,
     PRIVATE_COLUMNS,
+    describe_columns,
     export_run,
     hide_few,
     keep_described,
@@ -35,7 +39,11 @@ from pipeline.runs import find_published_run, load_table, publish_run
 from pipeline.workspace import open_workspace
 
 EAST, NORTH = 104.84, 11.4  # on the trunk road of the small world
-LAYERS = ["segments", "intersections", "hotspots", "crashes", "factories", "unplaced_crashes"]
+LAYERS = [
+    *("segments", "intersections", "hotspots", "crashes", "factories", "unplaced_crashes"),
+    *MEASURE_LAYERS,
+    *COMMUTE_LAYERS,
+]
 FORMULA = '=HYPERLINK("http://evil.example","x")'
 CRASHES = f"""source_id,occurred_at,lon,lat,road_name,village,severity,n_killed,road_users,\
 is_worker_commute,factory_id,collision_type,narrative
@@ -100,9 +108,9 @@ def read_format(paths, file_format):
     """Return the layers of an export by name, and its dictionary."""
     if file_format == "gpkg":
         names = [name for name, _ in pyogrio.list_layers(paths[0])]
-        tables = {name: pyogrio.read_dataframe(paths[0], layer=name) for name in names}
-        del tables["layer_styles"]
-        return tables, tables.pop("data_dictionary")
+        assert set(names) == {*LAYERS, "layer_styles", "data_dictionary"}
+        tables = {name: pyogrio.read_dataframe(paths[0], layer=name) for name in LAYERS}
+        return tables, pyogrio.read_dataframe(paths[0], layer="data_dictionary")
     read = {"csv": pd.read_csv, "parquet": pd.read_parquet}[file_format]
     tables = dict(zip(LAYERS, [read(path) for path in paths[:-1]], strict=True))
     return tables, pd.read_csv(paths[-1], keep_default_na=False)
@@ -113,6 +121,8 @@ def test_every_row_leaves_in_every_format(files, run_folder, file_format):
     tables, _ = read_format(files[file_format], file_format)
     sites = load_table(run_folder, "sites")["site_type"].value_counts()
     crashes = load_table(run_folder, "crashes")
+    kinds = load_table(run_folder, "screening")["site_type"].value_counts()
+    n_variants = len(load_table(run_folder, "hotspot_variants"))
     assert list(tables) == LAYERS
     assert {name: len(table) for name, table in tables.items()} == {
         "segments": sites["segment"],
@@ -121,7 +131,15 @@ def test_every_row_leaves_in_every_format(files, run_folder, file_format):
         "crashes": crashes["site_id"].notna().sum(),
         "factories": 2,
         "unplaced_crashes": 3,
+        "segment_measures": sites["segment"],
+        "intersection_measures": sites["intersection"],
+        "corridors": kinds["corridor"],
+        "windows": len(load_table(run_folder, "corridor_windows")),
+        "high_injury": len(load_table(run_folder, "high_injury")),
+        "hotspot_variants": n_variants,
+        **{name: len(load_table(run_folder, name)) for name in COMMUTE_LAYERS},
     }
+    assert n_variants
     assert len(tables["crashes"]) + 3 == len(crashes) == 80
     assert tables["unplaced_crashes"]["unplaced_reason"].notna().all()
     assert tables["hotspots"].shape[0] >= 1
@@ -133,7 +151,7 @@ def test_a_crash_without_a_place_can_be_found_in_its_file(files, file_format):
     unplaced = tables["unplaced_crashes"]
     where = list(zip(unplaced["source_file"], unplaced["source_row"].astype(int), strict=True))
     assert sorted(where) == [("crashes.csv", 77), ("hostile.csv", 4), ("hostile.csv", 5)]
-    others = set().union(*(set(table) for name, table in tables.items() if name != LAYERS[-1]))
+    others = set().union(*(set(tables[name]) for name in LAYERS if name != "unplaced_crashes"))
     assert not others & {"source_file", "source_row", "import_id", "row_number"}
 
 
@@ -154,10 +172,21 @@ def test_every_column_of_every_layer_is_described(files, file_format):
 
 
 def test_the_dictionary_describes_nothing_that_never_leaves(files):
-    leaving = {
-        column for one, paths in files.items() for column in read_format(paths, one)[1]["column"]
-    }
-    assert set(load_dictionary()["column"]) == leaving
+    leaving = set()
+    for one, paths in files.items():
+        for layer, column in read_format(paths, one)[1][["layer", "column"]].to_numpy():
+            leaving |= {column, f"{layer}.{column}"}
+    described = load_dictionary()["column"]
+    assert described.is_unique
+    assert set(described) - leaving == set()
+
+
+def test_a_meaning_of_one_layer_goes_before_that_of_all():
+    layers = {name: pd.DataFrame({"p_value": [0.5]}) for name in ("hotspots", "windows")}
+    hotspot, window = describe_columns(layers)["meaning"]
+    assert "hotspot's most unlikely place" in hotspot
+    assert "n_predicted" in window
+    assert list(keep_described(pd.DataFrame({"shift": ["any"]}), "commute_groups")) == ["shift"]
 
 
 @pytest.mark.parametrize("file_format", EXPORT_FORMATS)
@@ -246,6 +275,22 @@ def test_making_cells_safe_leaves_numbers_gaps_and_the_table_given_alone():
     assert table["text"].iloc[0] == "-1"
 
 
+def test_times_and_truths_of_a_csv_are_written_as_ever(files):
+    crashes = files["csv"][LAYERS.index("crashes")]
+    times = pd.read_csv(crashes, dtype=str)
+    assert "2021-01-04 06:30:00" in set(times["occurred_at"])
+    assert set(times["has_time"]) == {"True"}
+    assert set(times["is_ambiguous"]) == {"False"}
+
+
+def test_a_run_of_before_there_were_measures_leaves_without_them(run_folder, tmp_path):
+    old = tmp_path / "old"
+    shutil.copytree(run_folder, old)
+    for name in ("screening", "commute_rates"):
+        (old / f"{name}.parquet").unlink()
+    assert list(read_layers(old, {})) == LAYERS[:6]
+
+
 def test_a_csv_opens_in_a_spreadsheet_with_khmer_and_true_places(files):
     path = files["csv"][LAYERS.index("crashes")]
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
@@ -269,6 +314,8 @@ def test_the_geopackage_holds_shapes_of_one_kind_each_and_a_plain_table(files):
         "crashes": "Point",
         "factories": "Point",
         "unplaced_crashes": None,
+        **MEASURE_LAYERS,
+        **dict.fromkeys(COMMUTE_LAYERS),
     }
     crashes = pyogrio.read_dataframe(path, layer="crashes")
     assert crashes.crs.is_projected
@@ -290,14 +337,17 @@ def test_a_run_without_hotspots_or_crashes_still_has_every_layer(
 ):
     def load(folder, name):
         table = load_table(folder, name)
-        return table.iloc[:0] if name in {"hotspots", "crashes", "factories"} else table
+        return table.iloc[:0] if name in emptied else table
 
-    monkeypatch.setattr(exports, "load_table", load)
+    emptied = {"hotspots", "crashes", "factories", "corridor_windows", "high_injury"}
+    emptied |= {"hotspot_variants", *COMMUTE_LAYERS}
+    for module in (exports, export_measures, export_commutes):
+        monkeypatch.setattr(module, "load_table", load)
     out = tmp_path / f"x.{file_format}"
     paths = export_run(world, "test", file_format=file_format, out=out)
     tables, dictionary = read_format(paths, file_format)
     assert list(tables) == LAYERS
-    assert len(tables["hotspots"]) == len(tables["crashes"]) == 0
+    assert {len(tables[name]) for name in emptied - {"corridor_windows"} | {"windows"}} == {0}
     if file_format == "csv":
         assert "wkt" in set(dictionary.loc[dictionary["layer"] == "hotspots", "column"])
 
