@@ -215,8 +215,8 @@ def count_agreement(
     Returns
     -------
     agreement
-        `methods_found`, `nulls_found` (words joined by ";"), `n_methods_found`,
-        `n_methods`, `n_nulls_found`, `n_nulls`, in the order of `ids`.
+        `methods_found`, `nulls_found`, `nulls_not_found` (words joined by ";"),
+        `n_methods_found`, `n_methods`, `n_nulls_found`, `n_nulls`, in the order of `ids`.
     """
     columns: dict[str, list[object]] = {}
     for plural, varies, fixed in (
@@ -234,4 +234,7 @@ def count_agreement(
         columns[f"{plural}_found"] = [";".join(names) for names in words]
         columns[f"n_{plural}_found"] = [len(names) for names in words]
         columns[f"n_{plural}"] = [len(finds)] * len(ids)
+        if plural == "nulls":
+            left = [[name for name in finds if name not in names] for names in words]
+            columns["nulls_not_found"] = [";".join(names) for names in left]
     return pd.DataFrame(columns, index=ids.index)

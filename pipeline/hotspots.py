@@ -46,7 +46,6 @@ def describe_hotspots(
     crashes: pd.DataFrame,
     *,
     years: float,
-    fdr: float,
     epdo_weights: Mapping[str, float],
 ) -> gpd.GeoDataFrame:
     """Return one row per hotspot, ranked by excess crashes; `number` links to the labels.
@@ -61,8 +60,6 @@ def describe_hotspots(
         Placed crashes with `lixel_id`.
     years
         Length of the study period [years].
-    fdr
-        False-discovery rate at which a hotspot stands out even among unlike roads.
     epdo_weights
         Weight of a crash of each severity.
     """
@@ -75,7 +72,6 @@ def describe_hotspots(
         number=numbers,
         p_family=grouped["p_family"].min(),
         q_spread=grouped["q_spread"].min(),
-        stands_out=grouped["q_spread"].min() <= fdr,
         n_segments=grouped["segment_id"].nunique(),
         road_class=find_commonest(lixels, "road_class", numbers),
         province=find_commonest(lixels, "province", numbers),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import geopandas as gpd
 import numpy as np
@@ -29,7 +29,9 @@ from pipeline.hotspots import describe_hotspots, keep_identities
 from pipeline.scan import Scan, Stretches, scan_lixels
 from pipeline.sites import build_sites
 
-__all__ = ["Results", "score"]
+__all__ = ["SPREAD", "Results", "score"]
+
+SPREAD: Final = "spread"  # among roads of a class, which is no null of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +92,7 @@ def score(
         )  # fmt: skip
         hotspots = describe_hotspots(
             scan, frame.segments, frame.network.places, frame.corridors, on_road,
-            years=period.years, fdr=settings.hotspot_fdr, epdo_weights=settings.epdo_weights,
+            years=period.years, epdo_weights=settings.epdo_weights,
         )  # fmt: skip
         register = read_register(job.workspace, job.area.key)
         hotspots = keep_identities(hotspots, scan, register, utc_now_text()[:10])
@@ -234,7 +236,11 @@ def add_certainty(
 def add_agreement(
     job: Job, hotspots: gpd.GeoDataFrame, variants: list[Variant]
 ) -> gpd.GeoDataFrame:
-    """Return the hotspots with the methods and nulls that find them too."""
+    """Return the hotspots with the methods and nulls that find them too.
+
+    `not_against` are the comparisons that do not find a hotspot, `SPREAD` for how much roads of
+    its class differ; it stands out (`stands_out`) where there is none.
+    """
     settings = job.settings
     published = {
         "method": settings.hotspot_method,
@@ -242,7 +248,13 @@ def add_agreement(
         "control": settings.hotspot_control,
     }
     agreement = count_agreement(variants, published, hotspots["hotspot_id"])
-    return gpd.GeoDataFrame(hotspots.assign(**published).join(agreement))
+    not_against = [
+        ";".join(filter(None, ["" if q <= settings.hotspot_fdr else SPREAD, nulls]))
+        for q, nulls in zip(hotspots["q_spread"], agreement["nulls_not_found"], strict=True)
+    ]
+    weak = pd.Series(not_against, index=hotspots.index, dtype="str")
+    found = hotspots.assign(**published, not_against=weak, stands_out=weak == "")
+    return gpd.GeoDataFrame(found.join(agreement.drop(columns="nulls_not_found")))
 
 
 def ask_area(

@@ -63,6 +63,17 @@ EXPECTED_NOTES: Final = {
     "exposure": "if crashes followed workers",
     "spf": "on roads of its kind",
 }
+SPREAD_WORDS: Final = {
+    True: " It stands out even among the unlike roads of its class.",
+    False: " Roads of one class differ, in traffic if nothing else: measured against that spread, "
+    "the data cannot tell whether this place is more than busy.",
+}
+WEAK_WORDS: Final = {  # why a place may not be found against a comparison
+    "length": "where it has too few crashes to show: its class of road has few",
+    "road_class": "whose crashes are so many that its own are no surprise",
+    "exposure": "who are so many that its crashes are no surprise",
+    "spf": "because what is around it, or how much such roads differ, may explain its crashes",
+}
 SEEN_WORDS: Final = {
     "window": "",
     "density": " by the density along the roads",
@@ -122,15 +133,28 @@ def _describe_chance(hotspot: Mapping[str, Any]) -> str:
 
 
 def _describe_spread(hotspot: Mapping[str, Any]) -> str:
-    """Say whether the place is unusual even among roads that carry unlike traffic."""
+    """Say whether the place is unusual by every comparison, and by which it is not, and why."""
     if "stands_out" not in hotspot:
         return ""
-    if bool(hotspot["stands_out"]):
-        return " It stands out even among the unlike roads of its class."
-    return (
-        " Roads of one class differ, in traffic if nothing else: measured against that spread, "
-        "the data cannot tell whether this place is more than busy."
-    )
+    weak = hotspot.get("not_against")
+    if not isinstance(weak, str):  # of a run made before the comparisons were counted together
+        return SPREAD_WORDS[bool(hotspot["stands_out"])]
+    if not weak:
+        return (
+            " It stands out against every comparison made here, and even among the unlike roads of "
+            "its class."
+        )
+    names = weak.split(";")
+    is_unlike = "spread" not in names
+    told = [
+        f"against {NULL_WORDS[name][0].lower()}, {WEAK_WORDS[name]}"
+        for name in names
+        if name in WEAK_WORDS
+    ]
+    if not told:
+        return SPREAD_WORDS[False]
+    start = " It stands out among the unlike roads of its class, but is" if is_unlike else " It is"
+    return f"{'' if is_unlike else SPREAD_WORDS[False]}{start} not found {'; nor '.join(told)}."
 
 
 def describe_long_run(hotspot: Mapping[str, Any]) -> str:

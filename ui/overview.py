@@ -130,4 +130,4 @@ def describe_strong(run: Mapping[str, Any]) -> str:
     strong = run.get("n_hotspots_among_unlike_roads")
     if strong is None:
         return "stand out beyond chance"
-    return f"{format_number(strong)} of them even among unlike roads"
+    return f"{format_number(strong)} of them against every comparison"

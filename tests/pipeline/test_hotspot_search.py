@@ -158,6 +158,10 @@ def test_a_run_finds_the_planted_stretch_by_every_method_and_says_how_sure(
             assert worst["hotspot_id"] in set(found["hotspot_id"]), keys
     assert worst["methods_found"] == ";".join(METHODS)
     assert worst["n_nulls_found"] == worst["n_nulls"] >= 2
+    found_by_all = hotspots["n_nulls_found"] == hotspots["n_nulls"]
+    is_unlike = hotspots["q_spread"] <= 0.05
+    assert (hotspots["stands_out"] == (found_by_all & is_unlike)).all()
+    assert (hotspots["stands_out"] == (hotspots["not_against"] == "")).all()
     own = variants[
         (variants["method"] == "window")
         & (variants["null_model"] == "road_class")

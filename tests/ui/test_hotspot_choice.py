@@ -137,6 +137,30 @@ def test_certainty_names_what_was_compared_and_controlled(chosen, parts):
         assert part in words
 
 
+@pytest.mark.parametrize(
+    ("weak", "parts", "absent"),
+    [
+        ("", ["stands out against every comparison made here"], ["cannot tell", "not found"]),
+        ("spread", ["cannot tell whether this place is more than busy."], ["not found"]),
+        (
+            "spf",
+            ["the unlike roads of its class, but is not found against roads of the same kind"],
+            ["every comparison", "cannot tell"],
+        ),
+        (
+            "spread;length;spf",
+            ["more than busy. It is not found against every metre of road, where it has too few",
+             "; nor against roads of the same kind, because what is around it"],
+            ["stands out among"],
+        ),
+    ],
+)  # fmt: skip
+def test_one_answer_to_whether_a_place_stands_out(weak, parts, absent):
+    words = describe_certainty(HOTSPOT | {"stands_out": weak == "", "not_against": weak}, "2021")
+    assert all(part in words for part in parts)
+    assert not any(part in words for part in absent)
+
+
 def test_a_place_that_came_back_is_not_new():
     assert describe_since(HOTSPOT) == ""
     since = HOTSPOT | {"first_seen": "2026-03-01", "back_since": ""}
