@@ -11,11 +11,8 @@ import geopandas as gpd
 import numpy as np
 
 from core.errors import InputError
-from geo.crs import to_metric
-from geo.line_edges import build_line_edges, place_on_edges
-from geo.vector_io import read_lines, read_points, write_layer
+from geo.vector_io import write_layer
 from models.arrays import FloatArray
-from models.edge_graph import Positions, build_edge_graph
 from models.global_moran import compute_global_moran, compute_standardised_rate
 from models.local_association import LocalG, LocalMoran, compute_local_g, compute_local_moran
 from models.local_significance import (
@@ -31,8 +28,18 @@ from models.network_weights import (
     find_neighbour_distances,
 )
 from pipeline.cli_output import echo_json, echo_pairs, make_progress
+from pipeline.commands.road_points import (
+    RoadPoints,
+    max_distance_option,
+    name_left_out,
+    read_numbers,
+    read_road_points,
+    read_roads,
+    round_off,
+    warn_of_replaced,
+    write_left_out,
+)
 from pipeline.commands.shared import existing_file, json_option
-from pipeline.commands.tools_nkde import quantile, read_weights
 
 __all__ = ["local_statistics"]
 
@@ -52,6 +59,7 @@ FDR: Final = 0.05
 )
 @click.option("--weights", type=click.Choice(FORMS), default="binary", show_default=True)
 @click.option("--kernel", type=click.Choice(KERNELS), default="quartic", show_default=True)
+@max_distance_option
 @click.option("--permutations", type=click.IntRange(1), default=999, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True)
@@ -65,6 +73,7 @@ def local_statistics(
     distance_m: float,
     weights: str,
     kernel: str,
+    max_distance_m: float,
     permutations: int,
     seed: int,
     out: Path,
@@ -75,26 +84,15 @@ def local_statistics(
     The layer `--at` is written with `gi_star`, `gi_star_z`, `p_high` and `q_high` (as much or
     more around a place by chance), `local_moran`, `local_moran_z`, `quadrant` (HH, LL, HL, LH),
     `p_value` and `q_value` (two-sided). With `--exposure`, Gi* is of the rate and Moran of the
-    standardised rate.
+    standardised rate. Places far from every line or without a value get none, and are listed in
+    NAME.left_out.csv.
     """
-    roads = to_metric(read_lines(lines), layer=str(lines))
-    edges = build_line_edges(roads)
-    places = read_points(at).to_crs(roads.crs)
-    where = place_on_edges(places, edges)
-    counts = read_weights(places, value, at)
-    base = None if exposure is None else read_weights(places, exposure, at)
-    is_used = (where.edge >= 0) & np.isfinite(counts)
-    if base is not None:
-        is_used &= np.isfinite(base) & (base > 0)
-    if not is_used.any():
-        message = f"{at}: no point lies on a line and has a value; check the columns named."
-        raise InputError(message)
-    graph = build_edge_graph(edges.u, edges.v, edges.length_m)
-    distance = find_neighbour_distances(
-        graph,
-        Positions(edge=where.edge[is_used], offset=where.offset_m[is_used]),
-        max_distance_m=distance_m,
-    )
+    roads = read_roads(lines)
+    places = read_road_points(at, roads, what="places", max_distance_m=max_distance_m)
+    places, counts, base = read_values(places, value, exposure)
+    places.report(name_left_out(out))
+    is_used = places.is_used
+    distance = find_neighbour_distances(roads.graph, places.positions, max_distance_m=distance_m)
     near = build_weights(distance, form=weights, max_distance_m=distance_m, kernel=kernel)
     mean = replace(near, is_row_standardised=True)
     rated = counts[is_used]
@@ -108,25 +106,58 @@ def local_statistics(
         standardised, mean, rng=np.random.default_rng(seed), n_permutations=permutations
     )
     star, local = compute_local_g(rated, near), compute_local_moran(standardised, mean)
-    write_layer(add_columns(places, is_used, star, local, hot, alike), out)
+    columns = list_columns(star, local, hot, alike)
+    warn_of_replaced(places, columns)
+    write_layer(add_columns(places, columns), out)
     summary = {
-        "n_at": len(places),
+        **roads.summary,
+        **places.summarise("at"),
         "n_used": int(is_used.sum()),
-        "at_p95_m": quantile(where.distance_m[is_used]),
         "n_without_neighbour": near.n_islands,
-        "n_neighbours_mean": near.raw.nnz / len(near),
+        "n_neighbours_mean": round_off(near.raw.nnz / len(near)),
         "reference": "exact" if hot.n_permutations == 0 else f"{permutations} permutations",
         "n_hot": int(np.nansum(hot.q_high <= FDR)),
-        "moran": whole.statistic,
-        "moran_p": whole.p_permutation,
+        "moran": round_off(whole.statistic),
+        "moran_p": round_off(whole.p_permutation),
         "meaning": whole.meaning,
-        "crs": roads.crs.to_string(),
+        "crs": roads.lines.crs.to_string(),
         "out": str(out),
+        "left_out_out": str(write_left_out([places], out)),
     }
     if as_json:
         echo_json(summary)
     else:
         echo_pairs(summary)
+
+
+def read_values(
+    places: RoadPoints, value: str, exposure: str | None
+) -> tuple[RoadPoints, FloatArray, FloatArray | None]:
+    """Return counts and exposures of all places, and the places without those that have none.
+
+    Raises
+    ------
+    TableError, InputError
+        If a column is missing, holds no numbers, or a count is below 0 (or, for rates, no
+        whole number).
+    """
+    counts = read_numbers(places, value)
+    base = None if exposure is None else read_numbers(places, exposure)
+    places = places.leave_out(~np.isfinite(counts), f"no value in column {value!r}")
+    if base is not None:
+        is_none = ~(np.isfinite(base) & (base > 0))
+        places = places.leave_out(is_none, f"no exposure above 0 in column {exposure!r}")
+    is_used = places.is_used
+    is_bad = is_used & ((counts < 0) | ((base is not None) & (counts != np.floor(counts))))
+    if is_bad.any():
+        row = int(np.flatnonzero(is_bad)[0])
+        message = (
+            f"{places.path}: {int(is_bad.sum())} of {int(is_used.sum())} values of {value!r} are "
+            f"no counts, first in row {row}: {counts[row]:g}; give numbers from 0, whole ones with "
+            "--exposure."
+        )
+        raise InputError(message)
+    return places, counts, base
 
 
 def tell_chance(
@@ -142,16 +173,11 @@ def tell_chance(
     )
 
 
-def add_columns(
-    places: gpd.GeoDataFrame,
-    is_used: np.ndarray,
-    star: LocalG,
-    local: LocalMoran,
-    hot: LocalSignificance,
-    alike: LocalSignificance,
-) -> gpd.GeoDataFrame:
-    """Put the statistics beside the places that were used; nothing beside the others."""
-    columns = {
+def list_columns(
+    star: LocalG, local: LocalMoran, hot: LocalSignificance, alike: LocalSignificance
+) -> dict[str, np.ndarray]:
+    """Return the columns of the output, for the places that are used."""
+    return {
         "gi_star": star.statistic,
         "gi_star_z": star.z,
         "p_high": hot.p_high,
@@ -160,13 +186,16 @@ def add_columns(
         "local_moran_z": local.z,
         "p_value": alike.p_value,
         "q_value": alike.q_value,
+        "quadrant": local.quadrant,
     }
-    result = places.copy()
+
+
+def add_columns(places: RoadPoints, columns: dict[str, np.ndarray]) -> gpd.GeoDataFrame:
+    """Put the statistics beside the places that are used; nothing beside the others."""
+    result = places.frame.copy()
     for name, found in columns.items():
-        column = np.full(len(places), np.nan)
-        column[is_used] = found
+        is_text = found.dtype.kind == "U"
+        column = np.full(len(places), "" if is_text else np.nan, dtype=object if is_text else float)
+        column[places.is_used] = found
         result[name] = column
-    words = np.full(len(places), "", dtype=object)
-    words[is_used] = local.quadrant
-    result["quadrant"] = words
     return gpd.GeoDataFrame(result)

@@ -11,22 +11,33 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from core.errors import InputError, TableError
-from geo.crs import to_metric
-from geo.line_edges import PointsOnEdges, build_line_edges, place_on_edges
-from geo.vector_io import read_lines, read_points, write_layer
-from models.edge_graph import EdgeGraph, Positions, build_edge_graph
+from core.errors import InputError
+from geo.vector_io import write_layer
+from models.edge_graph import EdgeGraph, Positions
 from models.network_kernels import KERNELS
-from models.nkde import METHODS, NkdeOptions, compute_adaptive_bandwidth, compute_nkde
+from models.nkde import METHODS, NkdeOptions, compute_nkde
 from models.nkde_bandwidth import (
     BandwidthChoice,
+    adapt_bandwidth,
     estimate_bandwidth,
     estimate_space_time_bandwidth,
 )
 from models.nkde_time import TimeKernel, compute_nkde_at_moments, compute_nkde_slices
-from pipeline.cli_output import echo_json, echo_pairs, make_progress
+from models.node_places import spread_over_arms
+from pipeline.cli_output import echo_json, echo_pairs, echo_table, make_progress
 from pipeline.commands.candidates import CandidatesType
 from pipeline.commands.event_times import EventTimes, read_event_times
+from pipeline.commands.road_points import (
+    RoadPoints,
+    max_distance_option,
+    name_left_out,
+    read_numbers,
+    read_road_points,
+    read_roads,
+    round_off,
+    warn_of_replaced,
+    write_left_out,
+)
 from pipeline.commands.shared import existing_file, json_option
 
 __all__ = ["nkde"]
@@ -54,7 +65,7 @@ positive = click.FloatRange(min=0, min_open=True)
 @click.option("--max-depth", type=click.IntRange(1), help="Junctions that mass may pass.")
 @click.option("--reflect", is_flag=True, help="Throw mass back at dead ends.")
 @click.option("--adaptive-trim-m", type=positive, help="Adapt bandwidths, up to this.")
-@click.option("--max-distance-m", type=positive, help="Leave events farther from a line out.")
+@max_distance_option
 @click.option("--time", metavar="COL", help="Column of the events with dates or days.")
 @click.option(
     "--time-bandwidth-days", type=CandidatesType(DAYS), help="With --time; as --bandwidth-m."
@@ -83,7 +94,7 @@ def nkde(
     max_depth: int | None,
     reflect: bool,
     adaptive_trim_m: float | None,
-    max_distance_m: float | None,
+    max_distance_m: float,
     time: str | None,
     time_bandwidth_days: tuple[float, ...] | None,
     time_bandwidth_hours: tuple[float, ...] | None,
@@ -94,57 +105,56 @@ def nkde(
     """Compute how many events a kilometre of road has, with what is near counted in.
 
     The layer `--at` is written with `nkde_per_km`; events and places go to the nearest
-    line. Lines meet where they share a vertex, never where they merely cross. With `--time`
-    the column is `nkde_per_km_day` (or `nkde_per_km_hour`, by hour of the day): at the time
-    of each place where the places have that column, else once for each of some `--slices`.
+    line, and what is left out is listed in NAME.left_out.csv. Lines meet where they share a
+    vertex, never where they merely cross; a place on a junction gets the mean over its arms.
+    With `--time` the column is `nkde_per_km_day` (or `nkde_per_km_hour`, by hour of the day): at
+    the time of each place where the places have that column, else once for each of some
+    `--slices`.
     """
     widths = require_time_options(time, time_bandwidth_days, time_bandwidth_hours, slices)
-    roads = to_metric(read_lines(lines), layer=str(lines))
-    edges = build_line_edges(roads)
-    happened, asked = (read_points(path).to_crs(roads.crs) for path in (events, at))
-    reach = np.inf if max_distance_m is None else max_distance_m
-    placed = place_on_edges(happened, edges, max_distance_m=reach)
-    where = place_on_edges(asked, edges)
-    is_asked = where.edge >= 0
+    roads = read_roads(lines)
+    happened = read_road_points(events, roads, what="events", max_distance_m=max_distance_m)
+    asked = read_road_points(at, roads, what="places", max_distance_m=max_distance_m)
     times = None
     if time is not None:
-        times = read_event_times(
-            (happened, events), (asked, at), time,
-            by_hour=time_bandwidth_hours is not None, n_slices=slices,
-        )  # fmt: skip
-    is_used = (placed.edge >= 0) & (True if times is None else times.is_known)
+        times, happened, asked = read_times(
+            happened, asked, time, by_hour=time_bandwidth_hours is not None, n_slices=slices
+        )
+    for points in (happened, asked):
+        points.report(name_left_out(out))
+    is_used = happened.is_used
     work = Work(
-        graph=build_edge_graph(edges.u, edges.v, edges.length_m),
-        events=take(placed, is_used),
-        weight=None if weights is None else read_weights(happened, weights, events)[is_used],
+        graph=roads.graph,
+        events=happened.positions,
+        weight=None if weights is None else read_weights(happened, weights),
         times=None if times is None else times.keep(is_used),
         options=NkdeOptions(
             method=method, kernel=kernel, reflects_at_dead_ends=reflect, max_depth=max_depth
         ),
         trim_m=adaptive_trim_m,
     )
+    warn_of_replaced(asked, [work.column])
     choice = work.choose(bandwidth_m, widths)
-    result = work.spread(asked, where, is_asked, choice)
+    result = work.spread(asked, choice)
     write_layer(result, out)
     density = result[work.column]
     summary = {
-        "n_lines": len(roads),
-        "n_edges": work.graph.n_edges,
-        "length_km": float(edges.length_m.sum() / 1000),
-        "n_events": len(happened),
-        "n_events_left_out": int((~is_used).sum()),
-        "events_p95_m": quantile(placed.distance_m[placed.edge >= 0]),
-        "n_at": len(asked),
-        "at_p95_m": quantile(where.distance_m[is_asked]),
-        "highest_per_km": float(density.max()) if density.notna().any() else None,
+        **roads.summary,
+        **happened.summarise("events"),
+        **asked.summarise("at"),
+        "highest_per_km": round_off(density.max()) if density.notna().any() else None,
         **work.tell(choice),
-        "crs": roads.crs.to_string(),
+        "crs": roads.lines.crs.to_string(),
         "out": str(out),
+        "left_out_out": str(write_left_out((happened, asked), out)),
     }
     if as_json:
         echo_json(summary)
-    else:
-        echo_pairs(summary)
+        return
+    table = summary.pop("likelihoods", [])
+    echo_pairs(summary)
+    if table:
+        echo_table(list(table[0]), [list(row.values()) for row in table])
 
 
 def require_time_options(
@@ -165,6 +175,24 @@ def require_time_options(
         message = "give one of --time-bandwidth-days and --time-bandwidth-hours with --time."
         raise click.UsageError(message)
     return days or hours or ()
+
+
+def read_times(
+    happened: RoadPoints, asked: RoadPoints, column: str, *, by_hour: bool, n_slices: int | None
+) -> tuple[EventTimes, RoadPoints, RoadPoints]:
+    """Read times, and leave out what has none; events off the roads have no say in slices."""
+    known = happened.frame
+    if column in known and happened.is_used.any():
+        known = known.assign(**{column: known[column].where(happened.is_used)})
+    times = read_event_times(
+        (known, happened.path), (asked.frame, asked.path), column, by_hour=by_hour,
+        n_slices=n_slices,
+    )  # fmt: skip
+    reason = f"no time in column {column!r}"
+    happened = happened.leave_out(~times.is_known, reason)
+    if times.of_places is not None:
+        asked = asked.leave_out(~np.isfinite(times.of_places), reason)
+    return times, happened, asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,25 +227,20 @@ class Work:
             )
         if self.times is None:
             return estimate_bandwidth(
-                self.graph, self.events, metres, options=self.options, progress=progress
-            )
+                self.graph, self.events, metres, weights=self.weight, options=self.options,
+                progress=progress,
+            )  # fmt: skip
         return estimate_space_time_bandwidth(
             self.graph, self.events, metres, time=self.times.of_events,
-            time_kernels=[self.make_kernel(one) for one in widths],
+            time_kernels=[self.make_kernel(one) for one in widths], weights=self.weight,
             options=self.options, progress=progress,
         )  # fmt: skip
 
-    def spread(
-        self,
-        asked: gpd.GeoDataFrame,
-        where: PointsOnEdges,
-        is_asked: np.ndarray,
-        choice: BandwidthChoice,
-    ) -> gpd.GeoDataFrame:
+    def spread(self, asked: RoadPoints, choice: BandwidthChoice) -> gpd.GeoDataFrame:
         """Return the places with their density; a row a place and slice where there are some."""
         bandwidth: float | np.ndarray = choice.bandwidth_m
         if self.trim_m is not None:
-            bandwidth = compute_adaptive_bandwidth(
+            bandwidth = adapt_bandwidth(
                 self.graph, self.events, bandwidth_m=choice.bandwidth_m, trim_m=self.trim_m,
                 weights=self.weight, options=self.options,
             )  # fmt: skip
@@ -227,30 +250,29 @@ class Work:
             "options": self.options,
             "progress": make_progress(),
         }
+        frame, is_asked = asked.frame, asked.is_used
+        arms = spread_over_arms(self.graph, asked.positions)
+        ends = (self.graph, self.events, arms.positions)
         if self.times is None or choice.time_bandwidth is None:
-            density = np.full(len(asked), np.nan)
-            samples = take(where, is_asked)
-            density[is_asked] = compute_nkde(self.graph, self.events, samples, **both)
-            return gpd.GeoDataFrame(asked.assign(**{COLUMN: density}))
+            density = np.full(len(frame), np.nan)
+            density[is_asked] = arms.average(compute_nkde(*ends, **both))
+            return gpd.GeoDataFrame(frame.assign(**{COLUMN: density}))
         both |= {
             "time": self.times.of_events,
             "time_kernel": self.make_kernel(choice.time_bandwidth),
         }
         if self.times.of_places is not None:
-            is_asked = is_asked & np.isfinite(self.times.of_places)
-            density = np.full(len(asked), np.nan)
-            density[is_asked] = compute_nkde_at_moments(
-                self.graph, self.events, take(where, is_asked),
-                sample_time=self.times.of_places[is_asked], **both,
-            )  # fmt: skip
-            return gpd.GeoDataFrame(asked.assign(**{self.column: density}))
+            density = np.full(len(frame), np.nan)
+            when = self.times.of_places[is_asked][arms.place]
+            density[is_asked] = arms.average(
+                compute_nkde_at_moments(*ends, sample_time=when, **both)
+            )
+            return gpd.GeoDataFrame(frame.assign(**{self.column: density}))
         moments = self.times.moments
-        every = np.full((len(moments), len(asked)), np.nan)
-        every[:, is_asked] = compute_nkde_slices(
-            self.graph, self.events, take(where, is_asked), moments=moments, **both
-        ).T
-        rows = asked.iloc[np.tile(np.arange(len(asked)), len(moments))].reset_index(drop=True)
-        name = np.repeat(self.times.name_moments(), len(asked))
+        every = np.full((len(moments), len(frame)), np.nan)
+        every[:, is_asked] = arms.average(compute_nkde_slices(*ends, moments=moments, **both)).T
+        rows = frame.iloc[np.tile(np.arange(len(frame)), len(moments))].reset_index(drop=True)
+        name = np.repeat(self.times.name_moments(), len(frame))
         return gpd.GeoDataFrame(rows.assign(slice=name, **{self.column: every.ravel()}))
 
     def tell(self, choice: BandwidthChoice) -> dict[str, Any]:
@@ -258,33 +280,41 @@ class Work:
         told: dict[str, Any] = {"bandwidth_m": choice.bandwidth_m}
         name = f"time_bandwidth_{'day' if self.times is None else self.times.unit}s"
         if self.times is not None:
-            told |= {name: choice.time_bandwidth, "n_without_time": self.times.n_unknown}
+            told[name] = choice.time_bandwidth
             if self.times.of_places is None:
                 told["slices"] = [str(one) for one in self.times.name_moments()]
         if len(choice.table):
             table = choice.table.rename(columns={"time_bandwidth": name})
             told["chosen_by"] = "score: leave-one-out likelihood, one event in n laid anywhere"
+            if self.weight is not None:
+                told["chosen_by"] += "; events count by their weights"
             told["is_at_edge"] = choice.is_at_edge
-            told["likelihoods"] = table.to_dict("records")
+            told["likelihoods"] = [
+                {key: round_off(one) if isinstance(one, float) else one for key, one in row.items()}
+                for row in table.to_dict("records")
+            ]
         return told
 
 
-def take(points: PointsOnEdges, keep: np.ndarray) -> Positions:
-    """Return the points that lie on an edge."""
-    return Positions(edge=points.edge[keep], offset=points.offset_m[keep])
+def read_weights(happened: RoadPoints, column: str) -> np.ndarray:
+    """Return the weights of the events that are used.
 
-
-def read_weights(frame: gpd.GeoDataFrame, column: str, path: Path) -> np.ndarray:
-    """Return a column of the events as numbers; a CSV holds them as text."""
-    if column not in frame:
-        raise TableError.missing_columns(str(path), [column], list(map(str, frame.columns)))
-    try:
-        return np.asarray(frame[column], dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        message = f"{path}: column {column!r} holds no numbers ({error}); name another."
-        raise InputError(message) from error
-
-
-def quantile(distance_m: np.ndarray) -> float | None:
-    """Return the distance that 95 % stay below [m]."""
-    return float(np.quantile(distance_m, 0.95)) if len(distance_m) else None
+    Raises
+    ------
+    InputError
+        If one is missing or below 0, or all are 0.
+    """
+    weight, is_used = read_numbers(happened, column), happened.is_used
+    is_bad = is_used & ~(np.isfinite(weight) & (weight >= 0))
+    if is_bad.any():
+        row = int(np.flatnonzero(is_bad)[0])
+        message = (
+            f"{happened.path}: {int(is_bad.sum())} of {int(is_used.sum())} values of {column!r} "
+            f"are missing or below 0, first in row {row}: {weight[row]:g}; fill them in, with 0 "
+            "where an event shall not count."
+        )
+        raise InputError(message)
+    if not weight[is_used].any():
+        message = f"{happened.path}: all values of {column!r} are 0, so no event counts."
+        raise InputError(message)
+    return weight[is_used]

@@ -53,8 +53,10 @@ def test_the_star(star, tmp_path, suffix):
     assert {"expected", "low", "high", "global_low", "global_high", "ratio"} <= set(table)
     assert (table["low"] <= table["high"]).all()
     summary = json.loads(result.stdout)
-    assert summary["n_events"] == 4
+    assert summary["n_events"] == 5
     assert summary["n_events_left_out"] == 1
+    assert summary["events_left_out"] == [{"reason": "no coordinates", "n": 1, "first_row": 4}]
+    assert summary["events_max_m"] == 0
     assert summary["length_km"] == pytest.approx(0.02)
     assert summary["meaning"].startswith("The data cannot tell")
     again = tmp_path / "again.csv"
@@ -83,6 +85,7 @@ def test_errors_are_words(star, tmp_path):
         (("--exposure", "nothing"), "missing: nothing"),
         (("--exposure", "name"), "holds no numbers"),
         (("--max-distance-m", "0.0001"), None),
+        (("--simulations", "99"), None),
     ):
         result = call(star, out, *options)
         told = f"{result.exception} {result.output}"
@@ -94,6 +97,7 @@ def test_errors_are_words(star, tmp_path):
     assert result.exit_code == 1
     assert "distances from 9 to 3 m" in str(result.exception)
     assert call(star, out, step="0").exit_code == 2
+    assert call(star, out, "--simulations", "18").exit_code == 2  # p could not be 0.05
     assert call(star, out, "--inhomogeneous").exit_code == 2
     lone = tmp_path / "lone.gpkg"
     gpd.GeoDataFrame(geometry=[Point(X, Y)], crs=CRS).to_file(lone)

@@ -64,9 +64,34 @@ def test_a_place_far_from_others_or_without_a_value_cannot_be_told(road):
     at.to_file(road / "at.gpkg")
     result, out = call(road, "--value", "n", "--distance-m", "60")
     assert result.exit_code == 0, result.output
-    assert pd.isna(gpd.read_file(out)["gi_star_z"][3])
+    found = gpd.read_file(out)
+    assert pd.isna(found["gi_star_z"][3])
+    assert not found["quadrant"][3]
+    summary = json.loads(result.stdout)
+    assert summary["n_at_left_out"] == 1
+    assert summary["at_left_out"] == [{"reason": "no value in column 'n'", "n": 1, "first_row": 3}]
+    listed = pd.read_csv(out.with_name("out.left_out.csv"))
+    assert listed[["layer", "row", "reason"]].to_numpy().tolist() == [
+        ["places", 3, "no value in column 'n'"]
+    ]
     result, _ = call(road, "--value", "n", "--distance-m", "10")
     assert result.exit_code == 1  # nobody has a neighbour: global Moran cannot be told
     result, _ = call(road, "--value", "nothing", "--distance-m", "60")
     assert result.exit_code == 1
     assert "nothing" in str(result.exception) + result.output
+
+
+def test_wrong_values_and_distances_are_named(road):
+    at = gpd.read_file(road / "at.gpkg")
+    near = ("--value", "n", "--distance-m", "60")
+    for n, more, word in (
+        (at["n"], ("--distance-m", "0.001"), "0 of 40 place(s) have a neighbour, at least 4"),
+        (0 * at["n"] - 1, (), "40 of 40 values of 'n' are no counts, first in row 0: -1"),
+        (0 * at["n"] + 3, (), "all 40 places have the value 3"),
+        (at["n"] + 0.5, ("--exposure", "km"), "are no counts, first in row 0: 6.5; give numbers"),
+        (at["n"] * float("nan"), (), "none of 40 places can be used: 40 with no value in column"),
+    ):
+        at.assign(n=n).to_file(road / "at.gpkg")
+        result, _ = call(road, *near, *more)
+        assert result.exit_code == 1
+        assert word in str(result.exception)

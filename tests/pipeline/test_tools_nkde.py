@@ -63,6 +63,57 @@ def test_weights_distance_and_wrong_words(star, tmp_path):
     assert call(star, tmp_path, "--kernel", "square")[0].exit_code == 2
 
 
+def test_a_junction_has_one_density_whatever_the_order_of_lines(star, tmp_path):
+    x, y = 480_000, 1_270_000
+    gpd.GeoDataFrame(geometry=[Point(x, y), Point(x, y + 1)], crs=CRS).to_file(star["at"])
+    roads = gpd.read_file(star["lines"])
+    found = []
+    for lines in (roads, roads[::-1], roads.assign(geometry=roads.geometry.reverse())):
+        lines.to_file(star["lines"])
+        for more in ((), ("--adaptive-trim-m", "9")):
+            result, out = call(star, tmp_path, "--method", "discontinuous", *more)
+            assert result.exit_code == 0, result.output
+            found.append(gpd.read_file(out)["nkde_per_km"].tolist())
+    own = 1000 * 15 / 16 / 10 * (1 - 0.09) ** 2  # along the event's arm; a third along others
+    assert found[0][0] == pytest.approx((own + 3 * own / 3) / 4)
+    for one in found[2::2]:
+        assert one == pytest.approx(found[0])
+    for one in found[3::2]:
+        assert one == pytest.approx(found[1])
+
+
+def test_weights_count_in_the_choice_and_wrong_ones_are_named(street):
+    files, _ = street
+    weighed = ("--bandwidth-m", "10:1010:250", "--weights", "n")
+    gpd.read_file(files["events"]).assign(n=[1, 1, 1, 0, 2, 0, 0, 0]).to_file(files["events"])
+    result, _ = call_street(street, *weighed)
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert summary["chosen_by"].endswith("events count by their weights")
+    assert summary["likelihoods"][0]["n_alone"] == 1  # the one of 2, whose fellows weigh nothing
+    score = summary["likelihoods"][0]["score"]
+    assert score == float(f"{score:.6g}")
+    gpd.read_file(files["events"]).assign(n=[1, -1, None, 1, 1, 1, 1, 1]).to_file(files["events"])
+    result, _ = call_street(street, *weighed)
+    assert result.exit_code == 1
+    told = "2 of 8 values of 'n' are missing or below 0, first in row 1: -1; fill them in"
+    assert told in str(result.exception)
+    gpd.read_file(files["events"]).assign(n=0).to_file(files["events"])
+    result, _ = call_street(street, *weighed)
+    assert "all values of 'n' are 0" in str(result.exception)
+
+
+def test_candidates_are_a_table_on_the_screen(street):
+    files, out = street
+    named = [word for name, path in files.items() for word in (f"--{name}", str(path))]
+    words = ["tools", "nkde", *named, "--out", str(out), "--bandwidth-m", "10:510:250"]
+    result = CliRunner().invoke(cli, words)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[-4].split() == ["bandwidth_m", "log_likelihood", "n_alone", "score"]
+    assert [line.split()[0] for line in lines[-3:]] == ["10.0", "260.0", "510.0"]
+
+
 @pytest.fixture
 def street(tmp_path):
     """A street of 2 km with two clusters, one at the start of a year, one at its end."""
