@@ -24,7 +24,7 @@ class RankAgreement:
     `pairs` has one row a pair: `measure`, `other`, `n_sites` (with both), `spearman` with
     `spearman_low` and `spearman_high`, `kendall` (tau-b, no interval), and for every k
     `top_K_share` with `_low` and `_high`: the share of the worst k of the one that are
-    among the worst k of the other.
+    among the worst k of the other; NaN where a worst k says nothing.
     """
 
     pairs: pd.DataFrame
@@ -39,6 +39,8 @@ def compute_rank_agreement(
     rng: np.random.Generator,
     n_resamples: int = 200,
     confidence: float = 0.95,
+    greatest_share: float = 1.0,
+    most_tied: float = np.inf,
 ) -> RankAgreement:
     """Compare the order of sites by each two measures.
 
@@ -55,6 +57,12 @@ def compute_rank_agreement(
         Bootstrap resamples of sites; 0: no intervals (NaN).
     confidence
         Confidence level [share].
+    greatest_share
+        No overlap is told where k is more than this share of the sites of both: the worst 20
+        of 20 are the same by any measure.
+    most_tied
+        No overlap is told where so many sites are equal to the k-th that the worst k of a
+        measure would be more than (1 + most_tied)·k sites: the rest is by lot.
 
     Returns
     -------
@@ -80,10 +88,13 @@ def compute_rank_agreement(
     ----------
     Kendall, M. & Gibbons, J. (1990). Rank Correlation Methods, 5th ed.
     """
-    if values.shape[1] < 2 or not all(k >= 1 for k in top) or n_resamples < 0:
+    limits_are_right = 0 < greatest_share <= 1 and most_tied >= 0
+    is_right = values.shape[1] > 1 and all(k >= 1 for k in top) and n_resamples >= 0
+    if not is_right or not limits_are_right:
         message = (
             f"agreement: {values.shape[1]} measure(s), top {list(top)}, {n_resamples} "
-            "resamples; give two measures or more, k from 1 and resamples from 0."
+            f"resamples, k at most {greatest_share} of the sites, {most_tied} tied; give two "
+            "measures or more, k from 1, resamples from 0, a share up to 1 and ties from 0."
         )
         raise InputError(message)
     alpha = 1.0 - require_confidence(confidence)
@@ -97,11 +108,26 @@ def compute_rank_agreement(
     for pairs in lots.values():  # pairs known at the same sites share their ranks
         both = is_known[:, pairs[0][0]] & is_known[:, pairs[0][1]]
         found |= _compare(table[both], pairs, top, rng, n_resamples, alpha)
+    for (one, other), told in found.items():
+        both = is_known[:, one] & is_known[:, other]
+        columns = [table[both, column] for column in (one, other)]
+        for k in top:
+            if k > greatest_share * both.sum() or any(
+                _count_reached(values_of, k) > (1 + most_tied) * k for values_of in columns
+            ):
+                told |= {f"top_{k}_share{side}": np.nan for side in ("", "_low", "_high")}
     rows = [
         {"measure": values.columns[one], "other": values.columns[other], **found[one, other]}
         for one, other in combinations(range(values.shape[1]), 2)
     ]
     return RankAgreement(pairs=pd.DataFrame(rows), n_resamples=n_resamples, confidence=confidence)
+
+
+def _count_reached(values: FloatArray, k: int) -> int:
+    """Return the number of sites at least as bad as the k-th worst."""
+    if k >= len(values):
+        return len(values)
+    return int((values >= -np.partition(-values, k - 1)[k - 1]).sum())
 
 
 class _Order:

@@ -48,9 +48,25 @@ def test_a_measure_that_is_the_same_everywhere_has_no_correlation():
     assert np.isnan(pairs["kendall"].iloc[0])
 
 
+def test_a_worst_k_that_says_nothing_is_left_out():
+    values = np.arange(40.0)
+    level = np.repeat([4.0, 3, 2, 1], 10)  # ten share the worst level
+    table = {"a": values, "b": -values, "level": level}
+    options = {"n_resamples": 5, "greatest_share": 0.25, "most_tied": 0.5}
+    pairs = compare(table, top=[5, 20], **options).set_index(["measure", "other"])
+    assert pairs["top_20_share"].isna().all()  # half of all sites
+    assert pairs.loc[("a", "b"), "top_5_share"] == 0
+    assert pairs.loc[[("a", "level"), ("b", "level")], "top_5_share"].isna().all()
+    assert pairs["top_5_share_low"].notna().sum() == 1
+    assert compare(table, top=[10], **options)["top_10_share"].notna().all()
+    assert "spearman" in compare(table, top=[], n_resamples=5)
+
+
 def test_bad_options_are_named():
     with pytest.raises(InputError, match="1 measure"):
         compare({"a": [1.0]}, top=[1])
+    with pytest.raises(InputError, match="share up to 1"):
+        compare({"a": [1.0], "b": [1.0]}, top=[1], greatest_share=0)
     with pytest.raises(InputError, match="top"):
         compare({"a": [1.0], "b": [1.0]}, top=[0])
 
