@@ -6,6 +6,7 @@ of similar places and the count are weighed by how much similar places differ.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +16,19 @@ from scipy import special
 
 from core.errors import InputError
 from models.arrays import FloatArray, require_counts, require_same_length
+from models.rank_draws import Figure, GammaMeans, RankEstimate, draw_ranks
 from models.rates import require_confidence
 
-__all__ = ["EbEstimate", "RankEstimate", "combine_with_expected", "simulate_ranks"]
+__all__ = [
+    "EbEstimate",
+    "Figure",
+    "RankEstimate",
+    "combine_with_expected",
+    "simulate_figures",
+    "simulate_ranks",
+]
 
 LEAST_K = 1e-12  # a smaller k is none
-MOST_RANKS = 20_000_000  # ranks of single draws kept in memory at once
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,19 +68,6 @@ class EbEstimate:
                 "excess_crashes": self.excess,
             }
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RankEstimate:
-    """How sure ranks are; every array has shape (n_sites,), rank 1 is the worst."""
-
-    p_worst: FloatArray  # probability to be among the `n_worst`
-    rank_low: FloatArray  # NaN for sites that were not among those followed
-    rank_high: FloatArray
-    rank_median: FloatArray
-    n_worst: int
-    n_draws: int
-    confidence: float
 
 
 def combine_with_expected(
@@ -206,47 +201,78 @@ def simulate_ranks(
     per = np.ones(n_sites) if unit is None else np.asarray(unit, dtype=np.float64)
     require_same_length(expected=estimate.expected, unit=per)
     _require_usable("unit", per, np.isfinite(per) & (per > 0), "give numbers above 0")
+    taken = estimate.predicted if is_excess else np.zeros(n_sites)
+    figure = Figure(scale=1.0 / per, shift=-taken / per)
+    found = simulate_figures(
+        estimate,
+        {"figure": figure},
+        n_worst=n_worst,
+        rng=rng,
+        n_draws=n_draws,
+        n_followed=n_followed,
+    )
+    return found["figure"]
+
+
+def simulate_figures(
+    estimate: EbEstimate,
+    figures: Mapping[str, Figure],
+    *,
+    n_worst: int,
+    rng: np.random.Generator,
+    n_draws: int = 1000,
+    n_followed: int | None = None,
+) -> dict[str, RankEstimate]:
+    """Draw how sites would rank by several figures, were their true means known.
+
+    Parameters
+    ----------
+    estimate
+        From `combine_with_expected`.
+    figures
+        What the sites are ranked by, each a multiple of their long-run crashes plus a number.
+    n_worst, rng, n_draws
+        As in `simulate_ranks`.
+    n_followed
+        Ranks are told for this many sites with the highest figures, and as many that are
+        listed first; None: for all.
+
+    Returns
+    -------
+    ranks
+        By name; all figures share the draws, so that many cost little more than one. A site
+        without a figure has NaN and takes no rank. Of more than 50,000 sites those far from
+        the head of every list are drawn anew every tenth time only.
+
+    Raises
+    ------
+    InputError
+        If a number is out of range or lengths differ.
+    """
+    n_sites = len(estimate.expected)
     if n_worst < 1 or n_draws < 1:
         message = f"ranks: n_worst is {n_worst}, n_draws {n_draws}; both must be 1 or more."
         raise InputError(message)
-    taken = estimate.predicted if is_excess else np.zeros(n_sites)
+    for name, figure in figures.items():
+        require_same_length(
+            expected=estimate.expected, **{name: figure.scale, "shift": figure.shift}
+        )
     is_known = ~np.isfinite(estimate.shape)
-    shape = np.where(is_known, 1.0, estimate.shape)
-    scale = np.where(is_known, 0.0, 1.0 / estimate.rate) / per
-    fixed = (np.where(is_known, estimate.expected, 0.0) - taken) / per
-    n_kept = min(n_sites, n_followed or n_sites, max(MOST_RANKS // n_draws, n_worst))
-    figure = (estimate.expected - taken) / per
-    kept = np.argsort(-figure, kind="stable")[:n_kept]
-    n_top = min(n_worst, n_sites)
-    n_times = np.zeros(n_sites)
-    ranks = np.empty((n_draws, n_kept), dtype=np.int32)
-    for draw in range(n_draws):
-        value = rng.standard_gamma(shape) * scale + fixed
-        ordered = np.sort(value)
-        if n_sites:
-            n_times += _share_of_top(value, ordered[n_sites - n_top], n_top)
-        ranks[draw] = n_sites + 1 - np.searchsorted(ordered, value[kept], side="right")
-    result = np.full((3, n_sites), np.nan)
-    alpha = (1.0 - estimate.confidence) / 2
-    if n_kept:
-        result[:, kept] = np.quantile(ranks, [alpha, 0.5, 1 - alpha], axis=0, method="inverted_cdf")
-    return RankEstimate(
-        p_worst=n_times / n_draws,
-        rank_low=result[0],
-        rank_median=result[1],
-        rank_high=result[2],
+    means = GammaMeans(
+        shape=np.where(is_known, 1.0, estimate.shape),
+        scale=np.where(is_known, 0.0, 1.0 / estimate.rate),
+        fixed=np.where(is_known, estimate.expected, 0.0),
+        expected=estimate.expected,
+    )
+    return draw_ranks(
+        means,
+        figures,
         n_worst=n_worst,
+        rng=rng,
         n_draws=n_draws,
+        n_followed=n_followed or n_sites,
         confidence=estimate.confidence,
     )
-
-
-def _share_of_top(value: FloatArray, least: float, n_top: int) -> FloatArray:
-    """Return 1 for the sites on top; those equal to the last of them share what is left."""
-    is_above = value > least
-    is_at = value == least
-    left = n_top - int(is_above.sum())
-    return np.where(is_above, 1.0, is_at * (left / int(is_at.sum())))
 
 
 def _find_gamma_interval(

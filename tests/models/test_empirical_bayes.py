@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from core.errors import InputError
-from models.empirical_bayes import combine_with_expected, simulate_ranks
+from models.empirical_bayes import Figure, combine_with_expected, simulate_figures, simulate_ranks
 
 MEAN_PER_KM = 0.0224 * 4000**0.564
 K_PER_KM, LENGTH_KM = 1 / 2.05, 1.8
@@ -107,3 +107,61 @@ def test_ranks_per_km_and_bad_numbers():
         simulate_ranks(found, n_worst=1, rng=np.random.default_rng(1), unit=[0.0, 1.0])
     nothing = combine_with_expected([], [], 0.5)
     assert len(simulate_ranks(nothing, n_worst=1, rng=np.random.default_rng(1)).p_worst) == 0
+
+
+def test_figures_share_their_draws_and_sites_without_one_take_no_rank():
+    found = combine_with_expected([9, 3, 1, 0], [2.0, 2.0, 1.0, 1.0], 0.8)
+    exposure = np.array([30.0, 1.0, np.nan, 1.0])
+    figures = {
+        "crashes": Figure(scale=np.ones(4), shift=np.zeros(4)),
+        "rate": Figure(scale=1 / exposure, shift=np.zeros(4)),
+        "excess": Figure(scale=np.ones(4), shift=-found.predicted),
+    }
+    options = {"n_worst": 1, "n_draws": 3000}
+    ranks = simulate_figures(found, figures, rng=np.random.default_rng(5), **options)
+    alone = simulate_ranks(found, rng=np.random.default_rng(5), **options)
+    assert ranks["excess"].p_worst.tolist() == alone.p_worst.tolist()
+    assert ranks["excess"].rank_high.tolist() == alone.rank_high.tolist()
+    draws = np.random.default_rng(6).gamma(found.shape, 1 / found.rate, (3000, 4))
+    first = np.nanargmax(draws / exposure, axis=1)
+    assert ranks["rate"].p_worst[[0, 1, 3]] == pytest.approx(
+        np.bincount(first, minlength=4)[[0, 1, 3]] / 3000, abs=0.04
+    )
+    assert np.isnan(ranks["rate"].p_worst[2])
+    assert np.isnan(ranks["rate"].rank_low[2])
+    assert np.nanmax(ranks["rate"].rank_high) <= 3
+    assert ranks["crashes"].p_worst[0] > 0.9
+
+
+def test_what_heads_the_list_is_followed_too():
+    found = combine_with_expected([5, 4, 0, 0], [1.0, 1.0, 1.0, 1.0], 0.5)
+    listed = np.array([0.0, 0, 1, 0])
+    figures = {"a": Figure(scale=np.ones(4), shift=np.zeros(4), listed=listed)}
+    ranks = simulate_figures(
+        found, figures, n_worst=1, rng=np.random.default_rng(1), n_draws=20, n_followed=1
+    )["a"]
+    assert np.isfinite(ranks.rank_low).tolist() == [True, False, True, False]
+    assert np.isfinite(ranks.p_worst).all()
+
+
+def test_quiet_sites_drawn_more_seldom_change_nothing_but_the_time(monkeypatch):
+    rng = np.random.default_rng(3)
+    n = rng.poisson(rng.gamma(1.0, 1.0, 3000))
+    found = combine_with_expected(n, np.ones(3000), 1.0)
+    figures = {
+        "all": Figure(scale=np.ones(3000), shift=np.zeros(3000)),
+        "some": Figure(scale=np.where(np.arange(3000) % 2, 1.0, np.nan), shift=np.zeros(3000)),
+    }
+    options = {"n_worst": 20, "n_draws": 400, "n_followed": 50}
+    whole = simulate_figures(found, figures, rng=np.random.default_rng(1), **options)
+    monkeypatch.setattr("models.rank_draws.MOST_DRAWN_ANEW", 300)
+    fast = simulate_figures(found, figures, rng=np.random.default_rng(2), **options)
+    for name in figures:
+        assert np.nansum(fast[name].p_worst) == pytest.approx(20)
+        head = np.nan_to_num(whole[name].p_worst) > 0.2
+        assert fast[name].p_worst[head] == pytest.approx(whole[name].p_worst[head], abs=0.12)
+        known = np.isfinite(whole[name].rank_median)
+        assert (np.isfinite(fast[name].rank_median) == known).all()
+        assert fast[name].rank_median[known] == pytest.approx(
+            whole[name].rank_median[known], rel=0.5, abs=8
+        )
