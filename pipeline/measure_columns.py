@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.vocabulary import Severity
-from models.empirical_bayes import EbEstimate, combine_with_expected, simulate_ranks
+from models.empirical_bayes import EbEstimate, Figure, combine_with_expected, simulate_figures
 from models.rates import compute_poisson_interval, compute_rate
 from models.site_screening import (
     compare_type_share,
@@ -24,15 +24,17 @@ from models.weighted_counts import compute_weighted_interval
 from pipeline.measure_list import CRASH_TYPES, MEASURES
 from pipeline.site_tables import OUTCOMES, SiteKind
 
-__all__ = ["Yardsticks", "add_measures", "search_peaks"]
+__all__ = ["Yardsticks", "add_measures", "choose_top", "search_peaks"]
 
 INJURIES = (Severity.FATAL.value, Severity.SERIOUS.value, Severity.SLIGHT.value)
 COUNTED = ("n_crashes", *(f"n_{word.value}" for word in Severity), "n_unknown_severity")
-N_WORST = 20
+TOPS = (20, 10, 5)  # numbers of worst sites that are asked for
+LEAST_OTHERS = 4  # sites there must be for each of the worst
 MOST_DRAWN = 3_000_000  # sites times draws
 LEAST_DRAWS, MOST_DRAWS = 100, 300
 N_FOLLOWED = 1000  # sites with an interval of their rank
 GREATEST_CV = 0.5
+DECIMALS = 9  # values that differ by less are equal
 LEAST_MEAN = 1e-9  # where a crash was counted, one was possible
 
 
@@ -45,6 +47,11 @@ class Yardsticks:
     min_exposure: float  # millions, below which no rate is given
     intersection_radius_m: float  # crashes this near belong to the intersection
     seed: int
+
+
+def choose_top(n_sites: int) -> int:
+    """Return how many sites are called the worst: at most a quarter of them, at least one."""
+    return next((k for k in TOPS if LEAST_OTHERS * k <= n_sites), 1)
 
 
 def add_measures(kind: SiteKind, yardsticks: Yardsticks) -> pd.DataFrame:
@@ -67,12 +74,15 @@ def add_measures(kind: SiteKind, yardsticks: Yardsticks) -> pd.DataFrame:
         measure_severity(kind, found, yardsticks),
     ]
     shares, told = measure_shares(kind)
-    ranks, n_draws = measure_ranks(kind, found["all"], yardsticks)
-    table = pd.concat([table, *parts, shares, ranks], axis=1)
+    table = pd.concat([table, *parts, shares], axis=1)
+    ranks, n_draws = measure_ranks(
+        table, found, describe_figures(kind, found, yardsticks), yardsticks
+    )
+    table = pd.concat([table, ranks], axis=1)
     for measure in MEASURES:
-        rank = table[measure.column].rank(ascending=False, method="min")
-        table[f"rank_{measure.key}"] = rank.astype("Int64")
-    table.attrs = {"shares": told, "n_draws": n_draws, "n_worst": min(N_WORST, len(table))}
+        value = table[measure.column].astype("float64").round(DECIMALS)
+        table[f"rank_{measure.key}"] = value.rank(ascending=False, method="min").astype("Int64")
+    table.attrs = {"shares": told, "n_draws": n_draws, "n_worst": choose_top(len(table))}
     return table
 
 
@@ -168,17 +178,14 @@ def measure_severity(
     kind: SiteKind, found: Mapping[str, EbEstimate | None], yardsticks: Yardsticks
 ) -> pd.DataFrame:
     """Return the long-run EPDO and excess of KSI crashes, a year."""
-    years, weights = yardsticks.years, yardsticks.epdo_weights
+    years = yardsticks.years
     nothing = np.full(len(kind.table), np.nan)
     epdo = nothing
     everything, injury, ksi = (found[outcome] for outcome in ("all", "injury", "ksi"))
     if everything is not None and injury is not None:
-        total = kind.counts[[f"n_{word}" for word in INJURIES]].sum()
-        weight = np.array([weights[word] for word in INJURIES])
-        mean_weight = float((total.to_numpy() @ weight) / max(total.sum(), 1))
-        other = weights.get(Severity.DAMAGE_ONLY.value, min(weights.values()))
+        injury_weight, other_weight = weigh_injuries(kind, yardsticks)
         epdo = compute_epdo_expected(
-            everything, injury, injury_weight=mean_weight, other_weight=other
+            everything, injury, injury_weight=injury_weight, other_weight=other_weight
         )
     columns = {"epdo_expected": epdo / years}
     for name, values in (
@@ -188,6 +195,15 @@ def measure_severity(
     ):
         columns[name] = values / years
     return pd.DataFrame(columns)
+
+
+def weigh_injuries(kind: SiteKind, yardsticks: Yardsticks) -> tuple[float, float]:
+    """Return the mean EPDO weight of a fatal or injury crash, and that of another."""
+    weights = yardsticks.epdo_weights
+    total = kind.counts[[f"n_{word}" for word in INJURIES]].sum()
+    weight = np.array([weights[word] for word in INJURIES])
+    mean_weight = float((total.to_numpy() @ weight) / max(total.sum(), 1))
+    return mean_weight, weights.get(Severity.DAMAGE_ONLY.value, min(weights.values()))
 
 
 def measure_shares(kind: SiteKind) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -208,24 +224,87 @@ def measure_shares(kind: SiteKind) -> tuple[pd.DataFrame, dict[str, Any]]:
     return pd.DataFrame(columns), told
 
 
+def describe_figures(
+    kind: SiteKind, found: Mapping[str, EbEstimate | None], yardsticks: Yardsticks
+) -> dict[str, dict[str, tuple[Any, Any]]]:
+    """Return, by outcome, what true means are turned into: name of the columns, scale and shift.
+
+    Nothing is asked of an outcome by which no site can be told from others of its kind (k is 0).
+    """
+    asked: dict[str, dict[str, tuple[Any, Any]]] = {}
+    everything, injury, ksi = (found[outcome] for outcome in ("all", "injury", "ksi"))
+    if everything is not None:
+        exposure = kind.table["exposure"].to_numpy(dtype=np.float64)
+        is_enough = np.nan_to_num(exposure) > yardsticks.min_exposure
+        asked["all"] = {
+            "excess": (1.0, -everything.predicted),
+            "frequency": (1.0, 0.0),
+            "rate": (
+                np.divide(1.0, exposure, where=is_enough, out=np.full(len(exposure), np.nan)),
+                0.0,
+            ),
+        }
+    if ksi is not None:
+        asked["ksi"] = {"ksi": (1.0, 0.0), "ksi_excess": (1.0, -ksi.predicted)}
+    if everything is not None and injury is not None:
+        weight, other_weight = weigh_injuries(kind, yardsticks)
+        rest = np.maximum(everything.expected - injury.expected, 0.0)
+        asked["injury"] = {"epdo": (weight, other_weight * rest)}
+    return {
+        outcome: figures
+        for outcome, figures in asked.items()
+        if np.isfinite(getattr(found[outcome], "shape", np.nan)).any()
+    }
+
+
 def measure_ranks(
-    kind: SiteKind, found: EbEstimate | None, yardsticks: Yardsticks
+    table: pd.DataFrame,
+    found: Mapping[str, EbEstimate | None],
+    asked: Mapping[str, Mapping[str, tuple[Any, Any]]],
+    yardsticks: Yardsticks,
 ) -> tuple[pd.DataFrame, int]:
-    """Return how sure the rank by excess is; nothing where there is no function."""
-    n_sites = len(kind.table)
-    names = ["p_worst", "rank_low", "rank_median", "rank_high"]
-    if found is None or not n_sites:
-        return pd.DataFrame(dict.fromkeys(names, np.nan), index=kind.table.index), 0
-    n_draws = int(np.clip(MOST_DRAWN // n_sites, LEAST_DRAWS, MOST_DRAWS))
-    rng = np.random.default_rng([yardsticks.seed, 1])
-    ranks = simulate_ranks(
-        found,
-        n_worst=min(N_WORST, n_sites),
-        rng=rng,
-        n_draws=n_draws,
-        n_followed=N_FOLLOWED,
-    )
-    return pd.DataFrame({name: getattr(ranks, name) for name in names}), n_draws
+    """Return how sure the rank by every figure is; nothing where there is no function.
+
+    Columns: `p_worst`, `rank_low`, `rank_median`, `rank_high` of the excess, and with the name
+    of the figure behind them those of the others.
+    """
+    n_sites = len(table)
+    sure = {measure.sure: measure for measure in reversed(MEASURES) if measure.sure is not None}
+    nothing = np.full(n_sites, np.nan, dtype=np.float32)
+    columns: dict[str, Any] = {name: nothing for one in sure.values() for name in one.rank_columns}
+    columns["rank_median"] = nothing
+    n_draws = int(np.clip(MOST_DRAWN // max(n_sites, 1), LEAST_DRAWS, MOST_DRAWS))
+    is_drawn = False
+    for number, outcome in enumerate(OUTCOMES):
+        estimate_of = found[outcome]
+        if estimate_of is None or outcome not in asked or not n_sites:
+            continue
+        is_drawn = True
+        figures = {
+            name: Figure(
+                scale=np.broadcast_to(np.asarray(scale, dtype=np.float64), n_sites),
+                shift=np.broadcast_to(np.asarray(shift, dtype=np.float64), n_sites),
+                listed=table[sure[name].column].to_numpy(dtype=np.float64, na_value=np.nan),
+            )
+            for name, (scale, shift) in asked[outcome].items()
+        }
+        drawn = simulate_figures(
+            estimate_of,
+            figures,
+            n_worst=choose_top(n_sites),
+            rng=np.random.default_rng([yardsticks.seed, 1, number]),
+            n_draws=n_draws,
+            n_followed=N_FOLLOWED,
+        )
+        for name, ranks in drawn.items():
+            told = (ranks.p_worst, ranks.rank_low, ranks.rank_high)
+            columns |= {
+                column: values.astype(np.float32)
+                for column, values in zip(sure[name].rank_columns, told, strict=True)
+            }
+        if "excess" in drawn:
+            columns["rank_median"] = drawn["excess"].rank_median.astype(np.float32)
+    return pd.DataFrame(columns, index=table.index), n_draws if is_drawn else 0
 
 
 def search_peaks(windows: pd.DataFrame, levels: Sequence[SiteKind]) -> pd.DataFrame:

@@ -39,10 +39,25 @@ class Measure:
     beside: str | None = None
     decimals: int = 2
     is_compared: bool = True  # takes part in the table of agreement
+    sure: str | None = None  # the figure whose ranks were drawn for it; None: not known
+    most: str = ""  # what the worst have most of, in the long run
+
+    @property
+    def rank_columns(self) -> tuple[str, ...]:
+        """Columns of the probability to be among the worst, and of the range of the rank."""
+        if self.sure is None:
+            return ()
+        end = "" if self.sure == "excess" else f"_{self.sure}"
+        return f"p_worst{end}", f"rank_low{end}", f"rank_high{end}"
+
+    @property
+    def counted(self) -> str:
+        """Column of the crashes that it is about."""
+        return "n_ksi_crashes" if "ksi" in self.key else "n_crashes"
 
 
 def _with_interval(
-    key: str, column: str, *, title: str, short: str, sentence: str, unit: str
+    key: str, column: str, *, title: str, short: str, sentence: str, unit: str, most: str
 ) -> Measure:
     return Measure(
         key=key,
@@ -53,6 +68,8 @@ def _with_interval(
         unit=unit,
         low=f"{column}_low",
         high=f"{column}_high",
+        sure="excess" if key == "excess_expected" else key,
+        most=most,
     )
 
 
@@ -65,6 +82,7 @@ MEASURES: tuple[Measure, ...] = (
         sentence="Crashes a year above what is usual for such a place, in the long run: the count "
         "is weighed against similar places, so that one bad year does not make a black spot.",
         unit="crashes a year",
+        most="the most crashes above what is usual",
     ),
     _with_interval(
         "frequency",
@@ -74,6 +92,7 @@ MEASURES: tuple[Measure, ...] = (
         sentence="Crashes reported a year. Busy and long places come first, and lucky or unlucky "
         "years show.",
         unit="crashes a year",
+        most="the most crashes",
     ),
     _with_interval(
         "ksi",
@@ -83,6 +102,7 @@ MEASURES: tuple[Measure, ...] = (
         sentence="Crashes a year that killed or seriously injured somebody. They are few, so that "
         "most of the order is chance.",
         unit="crashes a year",
+        most="the most fatal or serious crashes",
     ),
     _with_interval(
         "epdo",
@@ -92,6 +112,7 @@ MEASURES: tuple[Measure, ...] = (
         sentence="Crashes weighted by how bad they were, as if all were damage only. A single "
         "death decides the rank of most places.",
         unit="damage-only crashes a year",
+        most="the greatest harm, weighted by severity",
     ),
     _with_interval(
         "rate",
@@ -101,6 +122,7 @@ MEASURES: tuple[Measure, ...] = (
         sentence="Crashes for each million kilometres that workers commute there (passings at an "
         "intersection). Only where commutes are known; it is not a rate of all traffic.",
         unit="crashes per million",
+        most="the highest worker rate",
     ),
     Measure(
         key="critical_rate",
@@ -121,6 +143,8 @@ MEASURES: tuple[Measure, ...] = (
         "how likely chance brings as many.",
         unit="crashes a year",
         beside="p_value",
+        sure="excess",
+        most="the most crashes above what is usual",
     ),
     Measure(
         key="epdo_expected",
@@ -130,6 +154,8 @@ MEASURES: tuple[Measure, ...] = (
         sentence="Long-run crashes a year weighted by severity; what a death weighs is spread over "
         "all injuries, so that one death does not decide.",
         unit="damage-only crashes a year",
+        sure="epdo",
+        most="the greatest harm, weighted by severity",
     ),
     _with_interval(
         "ksi_excess",
@@ -139,6 +165,7 @@ MEASURES: tuple[Measure, ...] = (
         sentence="Crashes a year with deaths or serious injuries above what is usual for such a "
         "place, in the long run.",
         unit="crashes a year",
+        most="the most fatal or serious crashes above what is usual",
     ),
     Measure(
         key="loss",

@@ -17,6 +17,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from core.errors import MissingDataError, NotEnoughDataError
 from core.settings import Settings
@@ -28,6 +29,7 @@ from pipeline.account import Job, Period
 from pipeline.frame import Frame
 from pipeline.measure_columns import Yardsticks, add_measures, search_peaks
 from pipeline.measure_list import COMPARED, find_measure
+from pipeline.site_labels import label_intersections, label_segments
 from pipeline.site_tables import (
     Predictions,
     Roads,
@@ -56,6 +58,9 @@ WHOLE_KM = 1e6  # longer than any road
 PEAK_KM = (0.1, 0.2, 0.3)
 HELD_SHARES = (0.5, 0.8)
 TOP = (20, 100)
+FEW_TOP = (10, 5)  # the first that fits, where there are few
+GREATEST_SHARE = 0.25  # of the sites, for a worst k to say anything
+MOST_TIED = 0.5  # more sites than these, of k, equal to the k-th: the rest is by lot
 N_RESAMPLES = 100
 MOST_RESAMPLED = 500_000  # sites times resamples, for each pair of measures
 N_CURVE = 100
@@ -88,9 +93,10 @@ def measure_sites(
     """
     with job.account.step("measures") as counts:
         crashes = placed[placed["segment_id"].notna()].reset_index(drop=True)
+        places = frame.network.places
         found = compute_measures(
-            frame.segments,
-            frame.network.intersections,
+            label_segments(frame.segments, places),
+            label_intersections(frame.network.intersections, frame.segments, places),
             frame.lixels,
             frame.corridors,
             crashes,
@@ -168,6 +174,7 @@ def compute_measures(
         "years": yardsticks.years,
         "n_draws": {name: int(t.attrs["n_draws"]) for name, t in measured.items()},
         "n_worst": {name: int(t.attrs["n_worst"]) for name, t in measured.items()},
+        "n_sites": {name: len(t) for name, t in measured.items()},
         "shares": {name: t.attrs["shares"] for name, t in measured.items()},
         "functions": {
             **{kind.name: {"of": kind.name, **describe_functions(kind)} for kind in kinds[:2]},
@@ -249,8 +256,16 @@ def compare(table: pd.DataFrame, seed: int) -> list[dict[str, Any]]:
         return []
     n_resamples = int(np.clip(MOST_RESAMPLED // len(some), 20, N_RESAMPLES))
     rng = np.random.default_rng([seed, 2])
-    top = [k for k in TOP if k <= len(some)] or [len(some)]
-    found = compute_rank_agreement(values, top=top, rng=rng, n_resamples=n_resamples)
+    top = [k for k in TOP if k <= GREATEST_SHARE * len(some)]
+    top = top or [k for k in FEW_TOP if k <= GREATEST_SHARE * len(some)][:1]
+    found = compute_rank_agreement(
+        values,
+        top=top,
+        rng=rng,
+        n_resamples=n_resamples,
+        greatest_share=GREATEST_SHARE,
+        most_tied=MOST_TIED,
+    )
     return [
         {str(key): value for key, value in row.items()} for row in found.pairs.to_dict("records")
     ]
@@ -343,7 +358,9 @@ def load_worst(
     """Return the worst sites of a kind by a measure; only their rows are kept in memory.
 
     Equal ranks are told apart by the excess with Empirical Bayes. Of windows, only the worst of
-    each road can be asked for; roads whose worst is far down the ranks are then left out.
+    each road can be asked for; roads whose worst is far down the ranks are then left out, and
+    `list_rank` is the rank among those listed. `attrs["n_first"]` says how many of them,
+    listed or not, share the first rank. Ranges of ranks are missing in runs made before there were any.
 
     Raises
     ------
@@ -354,15 +371,17 @@ def load_worst(
     is_window = kind == "window"
     path = run_path / ("corridor_windows.parquet" if is_window else "screening.parquet")
     columns = ["site_id", "label", "lon", "lat", "n_crashes", "n_ksi_crashes", "n_expected"]
-    columns += ["excess_expected", "p_worst", "rank_low", "rank_high", measure.column]
+    columns += ["excess_expected", measure.column]
     columns += [name for name in (measure.low, measure.high, measure.beside) if name]
     columns += [f"rank_{one.key}" for one in COMPARED] + [f"rank_{key}"]
     columns += ["corridor_id"] if is_window else ["site_type"]
-    last = n_worst * (WINDOWS_A_ROAD if is_one_a_road else 1)
+    last = max(n_worst, 1) * (WINDOWS_A_ROAD if is_one_a_road else 1)
     wanted: list[tuple[str, str, object]] = [(f"rank_{measure.key}", "<=", last)]
     if not is_window:
         wanted.append(("site_type", "==", kind))
     try:
+        known = set(pq.read_schema(path).names)
+        columns += [name for name in measure.rank_columns if name in known]
         table = pd.read_parquet(path, columns=list(dict.fromkeys(columns)), filters=wanted)
     except (OSError, ValueError, KeyError) as error:
         message = f"{path.name}: cannot be read: {error}; run the area again."
@@ -371,4 +390,8 @@ def load_worst(
     table = table.sort_values(order, ignore_index=True)
     if is_window and is_one_a_road:
         table = table.drop_duplicates("corridor_id", ignore_index=True)
-    return table.head(n_worst)
+    n_first = int(table[order[0]].eq(1).sum())
+    table = table.head(n_worst)
+    table["list_rank"] = table[order[0]].rank(method="min").astype("int64")
+    table.attrs = {"n_first": n_first}
+    return table

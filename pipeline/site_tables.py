@@ -123,9 +123,7 @@ def build_segments(
     ids = "S" + segments["segment_id"].astype(str)
     table.insert(0, "site_id", ids.to_numpy())
     table["exposure"] = find_exposure(table["site_id"], exposure)
-    names = segments["name"].astype("object")
-    named = names.where(names.notna(), segments["road_class"].astype("object") + " road")
-    table["label"] = (named.astype(str) + " (" + ids + ")").to_numpy()
+    table["label"] = segments["label"].to_numpy()
     table["lon"], table["lat"] = find_lon_lat(
         gpd.GeoSeries(segments.geometry.interpolate(0.5, normalized=True), crs=segments.crs)
     )
@@ -234,8 +232,7 @@ def build_intersections(
     if (workers > 0).any():
         table["ln_workers"] = np.log1p(workers)
         linear.append("ln_workers")
-    names = intersections["name"].astype("object")
-    table["label"] = (names.where(names.notna(), "Intersection") + " (" + ids + ")").to_numpy()
+    table["label"] = intersections["label"].to_numpy()
     table["lon"], table["lat"] = find_lon_lat(intersections.geometry)
     terms = SpfTerms(linear_terms=tuple(linear), facility="facility", k_form="site")
     return SiteKind(

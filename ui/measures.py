@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import altair as alt
@@ -10,16 +9,23 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import SafeCommuteError
-from pipeline.measure_list import COMPARED, MEASURES, SITE_TYPES, Measure, find_measure
+from pipeline.measure_list import MEASURES, SITE_TYPES, Measure, find_measure
 from pipeline.site_measures import load_screening_summary, load_worst
-from ui.layout import escape_markdown, is_phone, page_of_run, show_heading
+from ui.layout import escape_markdown, page_of_run, show_heading
+from ui.measures_agreement import show_agreement
 from ui.measures_map import build_sites_deck
+from ui.measures_table import show_table
 from ui.measures_words import (
-    describe_agreement,
+    describe_certainty,
+    describe_first_stretch,
     describe_function,
     describe_high_injury,
     describe_worst,
-    tell_value,
+    has_function,
+    leave_out_nothing,
+    say_unknown,
+    tell_k,
+    tell_method,
 )
 from ui.state import Shown, load_run_table
 from ui.words import describe_period
@@ -32,7 +38,7 @@ MAP_HEIGHT = 470
 PLOT_HEIGHT = 260
 ONE_A_ROAD = (
     "Windows overlap, so neighbours are nearly the same place. On: of each road only its worst "
-    "window; its rank is among all windows."
+    "window, ranked among these."
 )
 KIND_OF_FUNCTION = {"window": "road", "corridor": "road"}
 COLUMN_WORDS = {
@@ -63,11 +69,12 @@ def measures_page(shown: Shown) -> None:
         "One window a road", value=True, key="measures-one", help=ONE_A_ROAD
     )
     worst = _read_worst(str(shown.path), kind, measure.key, is_one)
-    if worst.empty:
-        st.info(_say_why_empty(kind, measure))
+    unknown = _say_why_empty(kind, measure) if worst.empty else say_unknown(worst, measure)
+    if unknown:
+        st.info(unknown)
     else:
-        _show_list(shown, kind, measure, worst, summary)
-    _show_agreement(kind, measure, summary)
+        _show_list(shown, kind, measure, worst, summary, is_one_a_road=is_one)
+    show_agreement(kind, measure, summary)
     _show_high_injury(summary, shown)
     _show_function(kind, summary)
     with st.expander("What each measure asks"):
@@ -134,135 +141,32 @@ def _say_why_empty(kind: str, measure: Measure) -> str:
 
 
 def _show_list(
-    shown: Shown, kind: str, measure: Measure, worst: pd.DataFrame, summary: dict[str, Any]
+    shown: Shown,
+    kind: str,
+    measure: Measure,
+    worst: pd.DataFrame,
+    summary: dict[str, Any],
+    *,
+    is_one_a_road: bool,
 ) -> None:
+    n_first = int(worst.attrs["n_first"])
+    worst = leave_out_nothing(worst, measure)
     period = describe_period(shown.manifest.get("period"))
     left, right = st.columns([3, 2], gap="medium")
     with left:
-        _show_table(measure, worst)
+        show_table(measure, worst, is_one_a_road=is_one_a_road)
         top = worst.iloc[0].to_dict()
+        words = describe_worst(top, measure, period=period, n_first=n_first)
         n_worst = summary.get("n_worst", {}).get(kind, 0)
-        n_first = int((worst[f"rank_{measure.key}"] == 1).sum())
-        st.markdown(describe_worst(top, n_worst=n_worst, period=period, n_first=n_first))
+        n_sites = summary.get("n_sites", {}).get(kind)
+        words += describe_certainty(top, measure, n_worst=n_worst, n_sites=n_sites)
+        st.markdown(words)
     with right:
         deck = build_sites_deck(shown, worst.head(N_MAPPED), measure)
         if deck is not None:
             st.pydeck_chart(deck, height=MAP_HEIGHT, key=f"measures-map-{kind}-{measure.key}")
-            st.caption(f"The first {min(N_MAPPED, len(worst))} of the list, with their rank.")
-
-
-def _show_table(measure: Measure, worst: pd.DataFrame) -> None:
-    labels = worst["label"].astype(str)
-    columns: dict[str, Any] = {
-        "Rank": worst[f"rank_{measure.key}"],
-        "Place": labels,
-        "Value": [tell_value(value, measure) for value in worst[measure.column]],
-    }
-    if measure.low and measure.high:
-        columns["95% interval"] = [
-            f"{tell_value(low, measure)} to {tell_value(high, measure)}"
-            for low, high in zip(worst[measure.low], worst[measure.high], strict=True)
-        ]
-    if measure.beside:
-        columns[BESIDE_WORDS[measure.beside.split("_share_")[0]]] = [
-            _tell_beside(value, measure) for value in worst[measure.beside]
-        ]
-    columns |= {"Crashes": worst["n_crashes"], "Fatal, serious": worst["n_ksi_crashes"]}
-    if measure.key == "excess_expected":
-        columns["Rank may be"] = [
-            f"{low:.0f} to {high:.0f}" if pd.notna(low) else ""
-            for low, high in zip(worst["rank_low"], worst["rank_high"], strict=True)
-        ]
-    for other in COMPARED:
-        if other.key != measure.key and worst[f"rank_{other.key}"].notna().any():
-            columns[f"By {other.short}"] = worst[f"rank_{other.key}"]
-    st.dataframe(
-        pd.DataFrame(columns),
-        hide_index=True,
-        height=MAP_HEIGHT,
-        column_config={
-            "Rank": st.column_config.NumberColumn(width=45, pinned=not is_phone()),
-            "Place": st.column_config.TextColumn(width=250),
-            "Value": st.column_config.TextColumn(width=65, help=measure.unit),
-            "95% interval": st.column_config.TextColumn(width=105),
-        },
-        alt=f"Places ranked by: {measure.title}",
-    )
-    st.caption(
-        f"Value in {measure.unit}. To the right, the rank of the same place by the other measures."
-    )
-
-
-BESIDE_WORDS = {
-    "p_value": "Chance brings as many",
-    "critical_rate": "Critical rate",
-    "loss_level_expected": "Luck taken out",
-    "excess": "Share above all",
-}
-
-
-def _tell_beside(value: float | None, measure: Measure) -> str:
-    if value is None or math.isnan(value):
-        return ""
-    if measure.beside == "p_value":
-        return "less than 0.001" if value < 0.001 else f"{value:.3f}"
-    if measure.beside and measure.beside.startswith("excess_share"):
-        return f"{100 * value:+.0f} points"
-    return f"{value:.0f}" if measure.beside == "loss_level_expected" else f"{value:.2f}"
-
-
-def _show_agreement(kind: str, measure: Measure, summary: dict[str, Any]) -> None:
-    st.subheader("Do the measures agree?")
-    pairs = pd.DataFrame(summary.get("agreement", {}).get(kind) or [])
-    if pairs.empty:
-        st.info("Too few places have a crash to compare the measures.")
-        return
-    tops = [name for name in pairs.columns if name.startswith("top_") and name.endswith("_share")]
-    column = tops[0]
-    k = int(column.split("_")[1])
-    words = {one.key: one.short for one in COMPARED}
-    both = pd.concat([pairs, pairs.rename(columns={"measure": "other", "other": "measure"})])
-    keys = [one.key for one in COMPARED if one.key in set(both["measure"])]
-    cells = both[["measure", "other", column, "spearman"]].copy()
-    cells["Common"] = (100 * cells[column].astype(float)).round()
-    cells["a"], cells["b"] = cells["measure"].map(words), cells["other"].map(words)
-    order = [words[key] for key in keys]
-    left, right = st.columns([3, 2], gap="medium")
-    with left:
-        st.altair_chart(_draw_matrix(cells, order), width="stretch", alt="Agreement of measures")
-        st.caption(
-            f"Of the worst {k} by one measure, how many in a hundred are among the worst {k} by "
-            "the other. Measures with few levels share places by lot."
-        )
-    with right:
-        st.markdown(describe_agreement(both, measure, column=column, k=k))
-
-
-def _draw_matrix(cells: pd.DataFrame, order: list[str]) -> alt.LayerChart:
-    base = alt.Chart(cells).encode(
-        x=alt.X(
-            "a:N",
-            sort=order,
-            title=None,
-            axis=alt.Axis(labelAngle=-40, orient="top", labelOverlap=False),
-        ),
-        y=alt.Y("b:N", sort=order, title=None),
-    )
-    boxes = base.mark_rect().encode(
-        color=alt.Color("Common:Q", scale=alt.Scale(scheme="blues", domain=[0, 100]), legend=None),
-        tooltip=[
-            alt.Tooltip("a:N", title="Measure"),
-            alt.Tooltip("b:N", title="Other"),
-            alt.Tooltip("Common:Q", title="Common to both lists [%]"),
-            alt.Tooltip("spearman:Q", title="Rank correlation", format=".2f"),
-        ],
-    )
-    numbers = base.mark_text(fontSize=12).encode(
-        text=alt.Text("Common:Q", format=".0f"),
-        color=alt.condition("datum.Common > 55", alt.value("white"), alt.value("#1b2430")),
-    )
-    chart: alt.LayerChart = (boxes + numbers).properties(height=34 * len(order) + 90)
-    return chart
+            told = f"The first {min(N_MAPPED, len(worst))} of the list, with their rank"
+            st.caption(f"{told} in it." if is_one_a_road else f"{told}.")
 
 
 def _show_high_injury(summary: dict[str, Any], shown: Shown) -> None:
@@ -276,6 +180,8 @@ def _show_high_injury(summary: dict[str, Any], shown: Shown) -> None:
     table = load_run_table(shown, "high_injury")
     with st.expander("The segments that hold them"):
         rows = table.head(200)
+        if len(rows):
+            st.caption(describe_first_stretch(rows.iloc[0]))
         st.dataframe(
             pd.DataFrame(
                 {
@@ -283,6 +189,7 @@ def _show_high_injury(summary: dict[str, Any], shown: Shown) -> None:
                     "Road": rows["name"].fillna(rows["road_class"] + " road"),
                     "Length [m]": rows["length_m"].round().astype(int),
                     "Fatal, serious": rows["n_ksi_crashes"],
+                    "Per km": rows["ksi_per_km"].round(1),
                     "Held so far": (100 * rows["held_share"]).round().astype(int).astype(str) + "%",
                     "Road so far [km]": rows["length_until_km"].round(1),
                 }
@@ -304,7 +211,7 @@ def _show_function(kind: str, summary: dict[str, Any]) -> None:
     left, right = st.columns([3, 2], gap="medium")
     with left:
         st.dataframe(_list_types(types), hide_index=True, alt="Functions by kind of place")
-    curves = found.get("cure") or []
+    curves = (found.get("cure") or []) if has_function(found) else []
     with right:
         for curve in curves[:1]:
             _show_cure(curve)
@@ -325,12 +232,9 @@ def _list_types(types: list[dict[str, Any]]) -> pd.DataFrame:
             "Kind": [str(one["facility"]) for one in types],
             "Places": [one["own_sites"] for one in types],
             "Crashes": [one["own_crashes"] for one in types],
-            "k": [f"{one['overdispersion_k']:.2f}" for one in types],
+            "k": [tell_k(one) for one in types],
             "Counted ÷ predicted": [tell(one) for one in types],
-            "Fitted by": [
-                one["method"] + ("" if one["fitted_as"] == one["facility"] else ", with others")
-                for one in types
-            ],
+            "Fitted by": [tell_method(one) for one in types],
             "Notes": [one["notes"] for one in types],
         }
     )

@@ -24,7 +24,7 @@ def build_sites_deck(shown: Shown, worst: pd.DataFrame, measure: Measure) -> pdk
     there = worst.dropna(subset=["lon", "lat"])
     if there.empty:
         return None
-    rank = there[f"rank_{measure.key}"].astype(int)
+    rank = there["list_rank"].astype(int)
     rows = [
         {
             "position": [lon, lat],

@@ -13,9 +13,16 @@ from ui.layout import escape_markdown
 
 __all__ = [
     "describe_agreement",
+    "describe_certainty",
+    "describe_first_stretch",
     "describe_function",
     "describe_high_injury",
     "describe_worst",
+    "has_function",
+    "leave_out_nothing",
+    "say_unknown",
+    "tell_k",
+    "tell_method",
     "tell_value",
 ]
 
@@ -30,21 +37,61 @@ def tell_value(value: float | None, measure: Measure) -> str:
     return f"{value:,.{decimals}f}"
 
 
-def describe_worst(top: Mapping[Any, Any], *, n_worst: int, period: str, n_first: int = 1) -> str:
-    """Say what the list says of its first place, and how sure that is."""
+def say_unknown(worst: pd.DataFrame, measure: Measure) -> str:
+    """Say why the measure tells no worst places; nothing where it does.
+
+    `worst` is as `load_worst` returns it, at least one row.
+    """
+    n_first, top = int(worst.attrs["n_first"]), worst.iloc[0]
+    about = "fatal or serious crash" if measure.counted == "n_ksi_crashes" else "crash"
+    if int(top[measure.counted]) == 0:
+        return (
+            f"The data cannot tell: no {about} was counted at the place that would come first, so "
+            "that the order would say nothing of crashes."
+        )
+    if n_first > len(worst):
+        return (
+            f"The data cannot tell which place is worst: {n_first:,} places share the first rank, "
+            f"{tell_value(top[measure.column], measure)} ({measure.unit})."
+        )
+    return ""
+
+
+def leave_out_nothing(worst: pd.DataFrame, measure: Measure) -> pd.DataFrame:
+    """Leave out places without a crash of what the measure counts: nothing is known of them."""
+    return worst[worst[measure.counted] > 0]
+
+
+def describe_worst(
+    top: Mapping[Any, Any], measure: Measure, *, period: str, n_first: int = 1
+) -> str:
+    """Say what the list says of its first place."""
     name = escape_markdown(top["label"])
     n = int(top["n_crashes"])
-    lead = "First is" if n_first < 2 else f"{n_first} places listed share the first rank; one is"
+    lead = "First is" if n_first < 2 else f"{n_first:,} places share the first rank; one is"
     words = f"{lead} **{name}**: {n:,} {'crash' if n == 1 else 'crashes'} reported {period}, "
     words += f"{int(top['n_ksi_crashes']):,} of them fatal or serious."
-    if pd.notna(top.get("n_expected")):
-        words += f" With luck taken out, {top['n_expected']:,.1f} would be expected there."
-    if pd.notna(top.get("p_worst")) and n_worst:
+    if pd.notna(top.get("n_expected")) and measure.counted == "n_crashes":
         words += (
-            f" It is truly among the {n_worst} places with the most excess with a probability of "
-            f"{_tell_probability(float(top['p_worst']))}."
+            f" With luck taken out, {top['n_expected']:,.1f} would be expected there "
+            "in such a period."
         )
     return words
+
+
+def describe_certainty(
+    top: Mapping[Any, Any], measure: Measure, *, n_worst: int, n_sites: int | None
+) -> str:
+    """Say how sure it is that the place is among the worst by this very measure."""
+    p = top.get(measure.rank_columns[0]) if measure.rank_columns else None
+    if not n_worst or p is None or pd.isna(p):
+        return " How sure its rank is, is not known for this measure."
+    of = f" (of {n_sites:,})" if n_sites else ""
+    which = f"among the {n_worst} places" if n_worst > 1 else "the place"
+    return (
+        f" In the long run it is truly {which}{of} with {measure.most}, with a probability of "
+        f"{_tell_probability(float(p))}."
+    )
 
 
 def _tell_probability(p: float) -> str:
@@ -54,9 +101,12 @@ def _tell_probability(p: float) -> str:
 
 
 def describe_agreement(pairs: pd.DataFrame, measure: Measure, *, column: str, k: int) -> str:
-    """Say how far each measure agrees with the chosen one."""
+    """Say how far each measure agrees with the chosen one, and over how many places.
+
+    `column` is the share of the worst k that both have, NaN where it would say nothing.
+    """
     words = {one.key: one.title for one in COMPARED}
-    mine = pairs[pairs["measure"] == measure.key].sort_values(column, ascending=False)
+    mine = pairs[pairs["measure"] == measure.key].sort_values([column, "spearman"], ascending=False)
     if mine.empty:
         return (
             "This measure is left out of the comparison: it asks another question, or says "
@@ -65,16 +115,26 @@ def describe_agreement(pairs: pd.DataFrame, measure: Measure, *, column: str, k:
     lines = [f"**{escape_markdown(measure.title)}** and …"]
     for row in mine.to_dict("records"):
         share, low, high = (row[name] for name in (column, f"{column}_low", f"{column}_high"))
-        if pd.isna(share):
-            continue
-        interval = f" ({100 * low:.0f} to {100 * high:.0f})" if pd.notna(low) else ""
-        rho = f", rank correlation {row['spearman']:.2f}" if pd.notna(row["spearman"]) else ""
-        lines.append(f"- {words[row['other']]}: {100 * share:.0f}%{interval} in common{rho}")
-    n_sites = int(mine["n_sites"].max())
-    lines.append(
-        f"\nOver {n_sites:,} places with a crash; in brackets the 95% interval of the worst {k} "
-        "in common, over resampled places."
-    )
+        parts = []
+        if pd.notna(share):
+            has_width = pd.notna(low) and pd.notna(high) and low < high
+            interval = f" ({100 * low:.0f} to {100 * high:.0f})" if has_width else ""
+            parts.append(f"{100 * share:.0f}%{interval} in common")
+        if pd.notna(row["spearman"]):
+            parts.append(f"rank correlation {row['spearman']:.2f}")
+        told = ", ".join(parts) or "no order to compare"
+        lines.append(f"- {words[row['other']]}: {told}, over {int(row['n_sites']):,} places")
+    if mine[column].notna().any():
+        lines.append(
+            f"\nIn common: of the worst {k} places, in brackets the 95% interval over resampled "
+            f"places. It is left out where a worst {k} would say nothing: too few places, or too "
+            "many with the same value at its edge. Places with a crash only."
+        )
+    else:
+        lines.append(
+            "\nNo worst places are compared: there are too few places with a crash, or too many "
+            "of them have the same value. The rank correlation is 1 for the same order, 0 for none."
+        )
     return "\n".join(lines)
 
 
@@ -88,11 +148,11 @@ def describe_high_injury(network: Mapping[str, Any], period: str) -> str:
     words += " That is chosen by hindsight, on these very crashes."
     needed, total = network.get("length_needed_km"), network.get("total_km")
     low, high = network.get("length_needed_low_km"), network.get("length_needed_high_km")
-    if None not in (needed, total, low, high):
+    if needed is not None and total is not None and low is not None and high is not None:
         words += (
-            f" A choice made on half of them needs **{needed:,.0f} km** ({low:,.0f} to "
-            f"{high:,.0f}) to hold the same share of the other half; of roads taken by lot, "
-            f"{share * total:,.0f} km would do."
+            f" A choice made on half of them needs **{_tell_km(needed)} km** ({_tell_km(low)} to "
+            f"{_tell_km(high)}) to hold the same share of the other half; of roads taken by lot, "
+            f"{_tell_km(share * total)} km would do."
         )
     held, again = network.get("held_left_out_share"), network.get("chosen_again_share")
     if held is not None and again is not None:
@@ -108,12 +168,33 @@ def describe_high_injury(network: Mapping[str, Any], period: str) -> str:
     return words
 
 
+def describe_first_stretch(row: Mapping[Any, Any]) -> str:
+    """Say how long the first segment of the list is, and that short ones rate high."""
+    n = int(row["n_ksi_crashes"])
+    return (
+        f"Ordered by fatal or serious crashes for each kilometre. The first is "
+        f"{row['length_m']:,.0f} m long and has {n:,} {'crash' if n == 1 else 'crashes'}: short "
+        "stretches rate high, for one crash on them is many for each kilometre."
+    )
+
+
+def _tell_km(km: float) -> str:
+    return f"{km:,.0f}" if km >= 10 else f"{km:,.1f}"
+
+
 def _tell_share(share: float) -> str:
     return f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
 
 
 def describe_function(found: Mapping[str, Any]) -> str:
     """Say in words what the function is made of."""
+    if not has_function(found):
+        n = sum(int(one.get("own_crashes", 0)) for one in found.get("types", []))
+        return (
+            f"No function was fitted: {n:,} {'crash is' if n == 1 else 'crashes are'} too few. Of "
+            "each kind of place only the mean rate is known, so that little can be said of single "
+            "places."
+        )
     terms = [term for term in found.get("terms", []) if term != "constant"]
     shown = [WORDS.get(term, term) for term in terms if not term.startswith("main road")]
     if any(term.startswith("main road") for term in terms):
@@ -125,13 +206,39 @@ def describe_function(found: Mapping[str, Any]) -> str:
         if found.get("k_form") == "per_km"
         else "k is for one place, long or short"
     )
+    means = [one for one in found.get("types", []) if _is_mean_rate(one)]
+    some = " (of kinds with few crashes only the mean rate is used)" if means else ""
     return (
-        f"Predicted from the kind of place{length}{made}, by a negative-binomial regression. *k* "
+        f"Predicted from the kind of place{length}{made}, by a regression{some}. *k* "
         f"says how far places of a kind differ beyond chance (0: not at all); {form}. Traffic is "
         "not known, so that a busy place stands above what is usual because it is busy."
     )
 
 
+def has_function(found: Mapping[str, Any]) -> bool:
+    """Tell whether any kind of place has more than a mean rate."""
+    return any(not _is_mean_rate(one) for one in found.get("types", []))
+
+
+def tell_method(one: Mapping[str, Any]) -> str:
+    """Write how the function of a kind of place was found."""
+    method = "mean rate" if _is_mean_rate(one) else str(one["method"])
+    return method + ("" if one["fitted_as"] == one["facility"] else ", with others")
+
+
+def tell_k(one: Mapping[str, Any]) -> str:
+    """Write how far places of a kind differ; nothing where too few crashes tell it."""
+    is_lent = "mean of the other types" in str(one["notes"])
+    if not is_lent and int(one["n_crashes"]) < LEAST_FOR_K:
+        return "not known"
+    return f"{one['overdispersion_k']:.2f}"
+
+
+def _is_mean_rate(one: Mapping[str, Any]) -> bool:
+    return one["method"] == "mean rate" or "mean rate only" in str(one["notes"])
+
+
+LEAST_FOR_K = 30  # crashes of a kind, for its k to be its own
 WORDS = {
     "intersection_share": "how much of it is within intersections",
     "ln_workers": "how many workers pass",

@@ -9,7 +9,9 @@ from shapely import LineString, Point
 from core.errors import MissingDataError
 from core.settings import Settings
 from geo.lixels import build_lixels
+from pipeline.measure_columns import choose_top
 from pipeline.measure_list import MEASURES, SITE_TYPES, find_measure
+from pipeline.site_labels import label_intersections, label_segments
 from pipeline.site_measures import (
     SCREENING_TABLES,
     build_exposure,
@@ -56,6 +58,11 @@ def town():
         crs=32648,
     )
     corridors = pd.DataFrame({"corridor_id": [0], "label": ["Long Road"]})
+    village = gpd.GeoDataFrame(
+        {"name": ["Small Town"], "kind": ["village"]}, geometry=[Point(4000, 300)], crs=32648
+    )
+    intersections = label_intersections(intersections, segments, village)
+    segments = label_segments(segments, village)
     return segments, intersections, build_lixels(segments, lixel_length_m=50), corridors
 
 
@@ -131,6 +138,45 @@ def test_the_planted_segment_is_the_worst_by_all_that_count(measured):
     assert worst["crash_rate"] == pytest.approx(worst["n_crashes"] / (500 * 1e4 * YEARS / 1e6))
 
 
+def test_sites_are_called_what_a_person_finds(measured):
+    label = measured.screening.set_index("site_id")["label"]
+    assert label["S19"] == "Long Road, near Small Town (S19)"
+    assert label["I19"] == "Junction on Long Road, near Small Town (I19)"
+    assert label[f"S{N - 1}"] == f"Unnamed residential road, near Small Town (S{N - 1})"
+
+
+def test_every_ranking_has_its_own_certainty(measured):
+    table = measured.screening
+    segments = table[table["site_type"].eq("segment")].set_index("site_id")
+    for one in MEASURES:
+        for column in one.rank_columns:
+            assert column in table
+    p = segments[find_measure("ksi").rank_columns[0]]
+    assert p.sum() == pytest.approx(10, abs=1e-4)  # a quarter of 40 sites
+    assert p["S7"] > 0.9
+    assert p.drop("S7").max() < 0.6
+    assert segments["p_worst_frequency"].corr(segments["n_crashes"]) > 0.5
+    rate = segments["p_worst_rate"]
+    assert (rate.notna() == segments["crash_rate"].notna()).all()
+    assert segments.loc["S7", "rank_low_ksi"] == 1
+    assert (segments["rank_low_epdo"] <= segments["rank_high_epdo"]).all()
+    assert measured.summary["n_worst"]["corridor"] == 1
+    assert find_measure("loss").rank_columns == ()
+
+
+def test_the_worst_are_a_small_part_of_the_places():
+    assert [choose_top(n) for n in (0, 18, 20, 56, 80, 9999)] == [1, 1, 5, 10, 20, 20]
+
+
+def test_a_worst_20_of_20_is_no_agreement(measured):
+    pairs = pd.DataFrame(measured.summary["agreement"]["segment"])
+    column = next(name for name in pairs if name.endswith("_share"))
+    k = int(column.split("_")[1])
+    assert (pairs.loc[pairs[column].notna(), "n_sites"] >= 4 * k).all()
+    assert pairs.loc[pairs["n_sites"] < 4 * k, column].isna().all()
+    assert measured.summary["agreement"]["corridor"] == []
+
+
 def test_unknown_exposure_has_no_rate(measured):
     segments = measured.screening.query("site_type == 'segment'")
     assert segments["crash_rate"].notna().sum() == 30
@@ -177,7 +223,11 @@ def test_summary_and_tables_are_written_and_read_again(measured, tmp_path):
             assert one.column in worst
     top = load_worst(tmp_path, "segment", "excess_expected", n_worst=3)
     assert top["site_id"].iloc[0] == "S7"
-    assert len(load_worst(tmp_path, "window", "ksi", n_worst=9, is_one_a_road=True)) == 1
+    one = load_worst(tmp_path, "window", "ksi", n_worst=9, is_one_a_road=True)
+    assert one["list_rank"].tolist() == [1]
+    assert one.attrs == {"n_first": 1}
+    levels = load_worst(tmp_path, "segment", "ksi_excess", n_worst=2)
+    assert levels.attrs["n_first"] == 1
     assert find_measure("no such").key == MEASURES[0].key
     with pytest.raises(MissingDataError, match="run the area again"):
         load_screening_summary(tmp_path / "none")
