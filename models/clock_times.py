@@ -141,12 +141,12 @@ def _count_full_hours(minute: IntArray) -> tuple[FloatArray, FloatArray]:
 
 
 def _describe(n: int, n_missing: int, rounded: float, n_midnight: int, is_unknown: bool) -> str:
-    sentence = f"Of {n} times about {rounded:.0%} seem rounded to the full hour."
+    sentence = f"Of {n:,} times about {rounded:.0%} seem rounded to the full hour."
     if n_missing:
-        sentence += f" {n_missing} more crashes have no time and are in no figure by hour."
+        sentence += f" {n_missing:,} more crashes have no time and are in no figure by hour."
     if is_unknown:
         sentence += (
-            f" {n_midnight} are at midnight sharp, far more than at other full hours: they are "
+            f" {n_midnight:,} are at midnight sharp, far more than at other full hours: they are "
             "taken for unknown and left out."
         )
     return sentence

@@ -17,6 +17,7 @@ __all__ = ["GlobalMoran", "compute_global_moran", "compute_standardised_rate"]
 
 BATCH = 32  # permutations at once
 ALPHA = 0.05
+SLIGHT = 0.1  # of I, where 1 is as alike as can be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +77,8 @@ def compute_global_moran(
     Notes
     -----
     p by permutation is twice the smaller share of (1 + permutations) as high, or as low. esda
-    gives the smaller share itself.
+    gives the smaller share itself. esda also keeps places without a neighbour, as rows of zeros,
+    so that its I and z differ from these where there are such islands.
 
     References
     ----------
@@ -160,15 +162,28 @@ def _rank_both_sides(statistic: float, drawn: FloatArray) -> float:
 
 
 def _describe(statistic: float, expected: float, p_value: float, n_islands: int) -> str:
-    effect = f"(Moran's I {statistic:.2f}, {expected:.3f} expected by chance, p = {p_value:.2g})"
+    by_chance = "about 0" if abs(expected) < 0.0005 else f"{expected:.3f}"
+    chance = "p below 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
+    effect = f"(Moran's I {statistic:.2f}, {by_chance} expected by chance, {chance})"
+    is_slight = abs(statistic - expected) < SLIGHT
     if p_value > ALPHA:
         sentence = f"The data cannot tell whether places are like those near them {effect}."
+    elif statistic > expected and is_slight:
+        sentence = (
+            f"High values lie near high ones slightly more than chance would have it {effect}."
+        )
     elif statistic > expected:
         sentence = f"High values lie near high ones, more than chance would have it {effect}."
+    elif is_slight:
+        sentence = f"Places are slightly less like those near them than by chance {effect}."
     else:
         sentence = f"Places are less like those near them than chance would have it {effect}."
-    if n_islands:
-        sentence += f" {n_islands} places without a neighbour are left out."
+    if is_slight and p_value <= ALPHA:
+        sentence += " Chance is not the reason, but the effect is small."
+    if n_islands == 1:
+        sentence += " One place without a neighbour is left out."
+    elif n_islands:
+        sentence += f" {n_islands:,} places without a neighbour are left out."
     return sentence
 
 

@@ -198,6 +198,9 @@ def _name_halves(names: list[str]) -> tuple[str, str]:
 
 def _describe(row: Mapping[Hashable, Any], spans: tuple[str, str], names: list[str]) -> str:
     seen = f"{_count(row['n_early'])} in {spans[0]} and {row['n_late']} in {spans[1]}"
+    if len(names) % 2 and len(names) > 1:
+        middle = row["n_crashes"] - row["n_early"] - row["n_late"]
+        seen += f", {middle} in {names[len(names) // 2]} between them"
     between = _say_between(row["change_ci_low"], row["change_ci_high"])
     first, last = names[0], names[-1]
     pattern = row["pattern"]

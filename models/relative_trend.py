@@ -100,7 +100,8 @@ def compute_relative_trend(
     the area's by period, S = sum_t t n_ht has a law that depends on b alone
     (a multivariate hypergeometric, tilted by e^(b S)); the test, of Cochran and Armitage, and
     the interval are those of S. As the place's total is given, having chosen the place for it does
-    no harm. With two periods it is Fisher's exact test. For very many crashes a normal law stands
+    no harm. With two periods it is Fisher's exact test, by
+    twice the smaller one-sided p. For very many crashes a normal law stands
     in.
 
     References

@@ -57,6 +57,7 @@ CYCLES: Final = {  # bins, and what a bin is called
     ),
 }  # fmt: skip
 ALPHA: Final = 0.05
+WEEKDAYS: Final = (0, 5)  # first day and number of days
 N_SAID: Final = 3  # windows that the sentence names
 BATCH: Final = 256  # series at once
 LONGEST: Final = {"hour": 6, "weekday": 3, "hour_of_week": 24, "month": 4}  # bins of a window
@@ -185,7 +186,11 @@ def find_time_clusters(
         n_without_exposure=n_lost,
         n_simulations=n_simulations,
         meaning=_describe(
-            windows, cycle, total, n_lost, "an even spread" if exposure is None else exposure_words
+            _join_touching(windows, counts, share, cycle),
+            cycle,
+            total,
+            n_lost,
+            "an even spread" if exposure is None else exposure_words,
         ),
     )
 
@@ -231,7 +236,7 @@ def _choose_windows(
     counts: FloatArray, share: FloatArray, ratio: FloatArray, largest: FloatArray, cycle: str
 ) -> tuple[TimeWindow, ...]:
     """Take the strongest window, then the strongest that does not touch those taken."""
-    n_bins, total = len(counts), float(counts.sum())
+    n_bins = len(counts)
     taken = np.zeros(n_bins, dtype=np.bool_)
     windows: list[TimeWindow] = []
     for at in np.argsort(-ratio.ravel(), kind="stable"):
@@ -244,25 +249,62 @@ def _choose_windows(
         if taken[bins].any():
             continue
         taken[bins] = True
-        inside, expected = float(counts[bins].sum()), float(share[bins].sum())
-        odds = expected / (1.0 - expected)
-        low, high = compute_rate_ratio_interval(total - inside, inside, exposure_ratio=odds)
-        outside = total - inside
-        windows.append(
-            TimeWindow(
-                first=first,
-                n_bins=length,
-                label=_name_window(cycle, first, length),
-                n_crashes=int(inside),
-                expected=total * expected,
-                rate_ratio=inside / outside / odds if outside else float("inf"),
-                ci_low=low,
-                ci_high=high,
-                log_likelihood_ratio=best,
-                p_value=p_value,
-            )
-        )
+        windows.append(_measure_window(counts, share, cycle, (first, length), (best, p_value)))
     return tuple(windows)
+
+
+def _measure_window(
+    counts: FloatArray,
+    share: FloatArray,
+    cycle: str,
+    place: tuple[int, int],
+    evidence: tuple[float, float],
+) -> TimeWindow:
+    """Count the crashes of a window (first bin, number) beside the rest of the cycle."""
+    first, length = place
+    total = float(counts.sum())
+    bins = np.arange(first, first + length) % len(counts)
+    inside, expected = float(counts[bins].sum()), float(share[bins].sum())
+    odds = expected / (1.0 - expected)
+    low, high = compute_rate_ratio_interval(total - inside, inside, exposure_ratio=odds)
+    outside = total - inside
+    return TimeWindow(
+        first=first,
+        n_bins=length,
+        label=_name_window(cycle, first, length),
+        n_crashes=int(inside),
+        expected=total * expected,
+        rate_ratio=inside / outside / odds if outside else float("inf"),
+        ci_low=low,
+        ci_high=high,
+        log_likelihood_ratio=evidence[0],
+        p_value=evidence[1],
+    )
+
+
+def _join_touching(
+    windows: tuple[TimeWindow, ...], counts: FloatArray, share: FloatArray, cycle: str
+) -> list[tuple[TimeWindow, TimeWindow | None]]:
+    """Return what people see as one time of the day, and its strongest part if it has several."""
+    n_bins = len(counts)
+    owner = np.full(n_bins, -1)
+    for number, one in enumerate(windows):
+        owner[np.arange(one.first, one.first + one.n_bins) % n_bins] = number
+    starts = np.flatnonzero((owner >= 0) & (np.roll(owner, 1) < 0))
+    if not len(starts):
+        return [(one, None) for one in windows]
+    joined = []
+    for start in starts.tolist():
+        after = np.roll(owner, -start)
+        length = int(np.argmax(after < 0))
+        parts = [windows[number] for number in np.unique(after[:length])]  # the strongest first
+        if len(parts) == 1:
+            joined.append((parts[0], None))
+            continue
+        evidence = (parts[0].log_likelihood_ratio, max(one.p_value for one in parts))
+        whole = _measure_window(counts, share, cycle, (start, length), evidence)
+        joined.append((whole, max(parts, key=lambda one: one.rate_ratio)))
+    return sorted(joined, key=lambda pair: -pair[0].log_likelihood_ratio)
 
 
 def _name_window(cycle: str, first: int, length: int) -> str:
@@ -271,30 +313,41 @@ def _name_window(cycle: str, first: int, length: int) -> str:
         return f"{names[first]}-{names[(first + length) % len(names)]}"
     if length == 1:
         return names[first]
-    return f"{names[first]} to {names[(first + length - 1) % len(names)]}"
+    name = f"{names[first]} to {names[(first + length - 1) % len(names)]}"
+    if cycle == "weekday" and (first, length) == WEEKDAYS:
+        return f"{name} (weekdays)"
+    return name
 
 
 def _describe(
-    windows: tuple[TimeWindow, ...], cycle: str, total: int, n_lost: int, against: str
+    joined: list[tuple[TimeWindow, TimeWindow | None]],
+    cycle: str,
+    total: int,
+    n_lost: int,
+    against: str,
 ) -> str:
-    if not windows or windows[0].p_value > ALPHA:
+    if not joined or joined[0][0].p_value > ALPHA:
         sentence = (
-            f"The data cannot tell one {CYCLES[cycle][0]} from another: {total} crashes lie as "
+            f"The data cannot tell one {CYCLES[cycle][0]} from another: {total:,} crashes lie as "
             f"chance would have it against {against}."
         )
     else:
-        parts = [
-            f"{one.label} has {_say(one.rate_ratio)} times as many crashes as the rest "
-            f"({one.n_crashes} of {total}; {_say(one.ci_low)} to {_say(one.ci_high)} times, "
-            f"p = {one.p_value:.2g})"
-            for one in windows[:N_SAID]
-        ]
-        more = len(windows) - len(parts)
+        parts = [_tell(one, most, total) for one, most in joined[:N_SAID]]
+        more = len(joined) - len(parts)
         others = f", and {more} more" if more else ""
         sentence = f"Against {against}, {'; '.join(parts)}{others}."
     if n_lost:
-        sentence += f" {n_lost} more happened when {against} is 0."
+        sentence += f" {n_lost:,} more happened when {against} is 0."
     return sentence
+
+
+def _tell(one: TimeWindow, most: TimeWindow | None, total: int) -> str:
+    words = (
+        f"{one.label} has {_say(one.rate_ratio)} times as many crashes as the rest "
+        f"({one.n_crashes:,} of {total:,}; {_say(one.ci_low)} to {_say(one.ci_high)} times, "
+        f"p = {one.p_value:.2g})"
+    )
+    return f"{words}, most of all {most.label}" if most else words
 
 
 def _say(ratio: float) -> str:

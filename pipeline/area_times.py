@@ -27,7 +27,8 @@ def describe_area_times(
     Parameters
     ----------
     crashes
-        All of the period: `occurred_at` (by the clocks of the place) and `has_time`.
+        Of the period, on the roads of the area: `occurred_at` (by the clocks of the place) and
+        `has_time`.
     period
         Its days are what even crashes would follow: there are more days in March than in
         February, and not as many Mondays in every period as Sundays.

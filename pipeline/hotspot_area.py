@@ -8,6 +8,7 @@ from typing import Any, Final
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from scipy import special
 
 from core.errors import SafeCommuteError
 from core.vocabulary import YesNoUnknown
@@ -19,7 +20,6 @@ from models.k_options import Distances, NullDraws
 from models.k_words import describe_clustering
 from models.network_weights import build_weights_from_matrix
 from models.null_models import NullModel
-from models.rates import compute_poisson_interval
 from pipeline.frame import Frame
 from pipeline.hotspot_matrices import build_graph
 
@@ -46,6 +46,7 @@ def describe_area(
     n_crashes: np.ndarray,
     null: NullModel,
     *,
+    variance_ratio: float,
     seed: int,
 ) -> dict[str, Any]:
     """Return questions and answers on the area as a whole, and what they were limited to.
@@ -64,6 +65,8 @@ def describe_area(
         Per lixel.
     null
         What the published hotspots are compared with.
+    variance_ratio
+        Variance of the counts of windows over that of chance, by which intervals are widened.
     seed
         Of what is drawn.
     """
@@ -71,7 +74,7 @@ def describe_area(
     expected = np.bincount(segment, weights=null.expected, minlength=len(segments))
     sentences = [
         tell("Are stretches like those near them?", lambda: ask_moran(frame, n_crashes, null)),
-        *ask_near(segments, crashes, expected),
+        *ask_near(segments, crashes, expected, variance_ratio),
     ]
     graph = build_graph(frame)
     rng = np.random.default_rng(seed)
@@ -97,7 +100,8 @@ def describe_area(
         )
     note = (
         f"Compared with {N_SIMULATIONS} patterns of chance that follow the comparison of the "
-        f"published hotspots, up to {REACH_M:.0f} m along the roads."
+        f"published hotspots, up to {REACH_M:.0f} m along the roads. Counted are the "
+        f"{len(crashes):,} crashes that are on a road here."
     )
     if share < 1:
         note += f" Distances between crashes are those of {len(events):,} drawn from all."
@@ -120,7 +124,7 @@ def ask_moran(frame: Frame, n_crashes: np.ndarray, null: NullModel) -> str:
 
 
 def ask_near(
-    segments: pd.DataFrame, crashes: pd.DataFrame, expected: np.ndarray
+    segments: pd.DataFrame, crashes: pd.DataFrame, expected: np.ndarray, variance_ratio: float
 ) -> list[dict[str, str]]:
     """Compare crashes near schools, markets and gates, and in the dark where no light is."""
     own = crashes["segment_id"].astype("int64").to_numpy()
@@ -129,7 +133,8 @@ def ask_near(
     for column, where in NEAR.items():
         if column in segments and segments[column].eq(YesNoUnknown.YES.value).any():
             is_near = segments[column].eq(YesNoUnknown.YES.value).to_numpy()
-            words = compare(n[is_near].sum(), expected[is_near].sum(), f"within 200 m of a {where}")
+            where_words = f"within 200 m of a {where}"
+            words = compare(n[is_near].sum(), expected[is_near].sum(), where_words, variance_ratio)
             told.append({"question": f"Are there more crashes at {where}s?", "answer": words})
     is_unlit = segments["lit"].eq("no").to_numpy()
     is_dark = crashes["is_dark"].eq(YesNoUnknown.YES.value).to_numpy()
@@ -137,24 +142,33 @@ def ask_near(
         n_dark = np.bincount(own[is_dark], minlength=len(segments)).astype(np.float64)
         usual = expected * is_dark.mean()
         words = compare(
-            n_dark[is_unlit].sum(), usual[is_unlit].sum(), "in the dark, where no light is mapped"
+            n_dark[is_unlit].sum(),
+            usual[is_unlit].sum(),
+            "in the dark, where no light is mapped",
+            variance_ratio,
         )
         told.append({"question": "Are there more in the dark without lamps?", "answer": words})
     return told
 
 
-def compare(n: float, expected: float, where: str) -> str:
-    """Say how many crashes there were and how many the null expects, with the interval."""
+def compare(n: float, expected: float, where: str, variance_ratio: float = 1.0) -> str:
+    """Say how many crashes there were and how many the null expects, with the interval.
+
+    The interval is that of Poisson counts, as much wider as counts vary more than these.
+    """
     if expected < FEWEST:
         return f"The data cannot tell: only {expected:.1f} crashes are expected {where}."
-    low, high = (float(one) / expected for one in compute_poisson_interval(np.array(n)))
+    spread = variance_ratio if variance_ratio > 1 else 1.0
+    low = spread * float(special.gammaincinv(n / spread, 0.025)) / expected if n else 0.0
+    high = spread * float(special.gammaincinv(n / spread + 1, 0.975)) / expected
     verdict = (
         "more than" if low > 1 else "fewer than" if high < 1 else "not to be told apart from what"
     )
     ends = "is expected" if "told" in verdict else "expected"
     return (
         f"{n:,.0f} crashes {where}, {expected:,.1f} expected: {n / expected:.2f} times "
-        f"(95% interval {low:.2f} to {high:.2f}), {verdict} {ends}."
+        f"(95% interval {low:.2f} to {high:.2f}, which allows for how much roads differ), "
+        f"{verdict} {ends}."
     )
 
 

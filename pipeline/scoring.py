@@ -117,8 +117,10 @@ def score(
             search.roads, years=period.years,
         )  # fmt: skip
         summary = describe_search(search.nulls, search.tests, table, matrices, settings)
-        summary["area"] = ask_area(job, frame, on_road, commutes, search)
-        summary["area"]["sentences"] += describe_area_times(placed, period, seed=settings.seed)
+        summary["area"] = ask_area(
+            job, frame, on_road, commutes, search, scan.dispersion.variance_ratio
+        )
+        summary["area"]["sentences"] += describe_area_times(on_road, period, seed=settings.seed)
         counts.update(rows_in=len(hotspots), rows_out=len(table))
     return Results(
         sites=sites,
@@ -258,7 +260,12 @@ def add_agreement(
 
 
 def ask_area(
-    job: Job, frame: Frame, on_road: gpd.GeoDataFrame, commutes: Commutes, search: Search
+    job: Job,
+    frame: Frame,
+    on_road: gpd.GeoDataFrame,
+    commutes: Commutes,
+    search: Search,
+    variance_ratio: float,
 ) -> dict[str, Any]:
     """Return what can be said of the area as a whole."""
     factories = commutes.factories
@@ -271,5 +278,6 @@ def ask_area(
         gates[~gates.is_empty],
         search.roads.n_crashes,
         search.published.null,
+        variance_ratio=variance_ratio,
         seed=job.settings.seed,
     )

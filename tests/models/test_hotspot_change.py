@@ -125,6 +125,16 @@ def test_planted_changes_are_named():
     assert found.variance_ratio > 1
 
 
+def test_the_middle_of_an_odd_number_of_periods_is_told():
+    found = find_hotspot_changes(
+        np.array([[9, 8, 3, 7, 9]]), [100] * 5, [10.0], rng=rng(), periods=list("12345")
+    )
+    assert (
+        "(17 crashes in 1 to 2 and 16 in 4 to 5, 3 in 3 between them)"
+        in (found.table["meaning"].iloc[0])
+    )
+
+
 def test_a_change_of_all_reporting_is_no_hotspots_change():
     counts = np.array([[10, 20, 40], [11, 20, 39]])
     found = find_hotspot_changes(counts, [1000, 2000, 4000], [30.0, 30.0], rng=rng())

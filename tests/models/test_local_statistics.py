@@ -175,6 +175,20 @@ def test_a_row_of_high_values_is_clustered():
     assert set(compute_local_moran(y, weights).quadrant[1:7]) == {"HH"}
 
 
+def test_a_sure_but_small_effect_is_called_slight_and_nothing_is_minus_zero():
+    n = 40_000
+    chain = sparse.csr_array(sparse.diags_array([1.0, 1.0], offsets=[-1, 1], shape=(n, n)))
+    chain = sparse.block_array([[chain, None], [None, sparse.csr_array((1, 1))]], format="csr")
+    y = np.random.default_rng(3).normal(size=n + 1)
+    y = y + 0.08 * np.roll(y, 1)
+    moran = compute_global_moran(y, build_weights_from_matrix(chain))
+    assert moran.meaning == (
+        f"High values lie near high ones slightly more than chance would have it (Moran's I "
+        f"{moran.statistic:.2f}, about 0 expected by chance, p below 0.001). Chance is not the "
+        "reason, but the effect is small. One place without a neighbour is left out."
+    )
+
+
 def test_standardised_rate_equals_esda():
     n = np.array([30, 25, 25, 15, 33, 21, 30, 20, 0])
     x = np.array([100, 100, 110, 90, 100, 90, 110, 90, 7.0])
