@@ -129,7 +129,7 @@ def find_repeated_edges(edges: LineEdges) -> NDArray[np.int64]:
     """
     xy, edge = shapely.get_coordinates(edges.lines.geometry.to_numpy(), return_index=True)
     shape = shapely.normalize(shapely.linestrings(np.round(xy / GRID_M), indices=edge))
-    group = pd.Series(shapely.to_wkb(shape)).groupby(shapely.to_wkb(shape), sort=False).ngroup()
+    group = pd.Series(shapely.to_wkb(shape)).factorize()[0]
     _, first = np.unique(group, return_index=True)
     original = first[group]
     return np.where(original == np.arange(len(original)), -1, original)
