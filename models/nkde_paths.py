@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.growing import lengthen, lengthen_whole
 from core.heap import pop, push
 from core.jit import compiled
 from models.arrays import FloatArray, IntArray
@@ -58,9 +59,7 @@ def find_near(
                     reached[n_reached] = other
                     n_reached += 1
                 best[other] = farther
-                if size == len(key):
-                    key = np.concatenate((key, np.empty_like(key)))
-                    item = np.concatenate((item, np.empty_like(item)))
+                key, item = lengthen(key, size + 1), lengthen_whole(item, size + 1)
                 size = push(key, item, size, farther, other)
     return n_reached
 

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from core.jit import compiled
+from core.sorting import order_pairs
 from models.arrays import FloatArray, IntArray
 from models.network_kernels import evaluate_kernel
 from models.nkde_walks import CONTINUOUS, Arms, Rule
@@ -130,7 +131,13 @@ def build_region(arms: Arms, nodes: IntArray, steps: Steps, place_of: IntArray) 
     these nodes afterwards.
     """
     n_nodes, knot_of = len(nodes), steps.knot_of
-    ordered = nodes[np.argsort(knot_of[nodes], kind="mergesort")]
+    own, number = np.empty(n_nodes, dtype=np.int64), np.empty(n_nodes)
+    for i in range(n_nodes):
+        own[i], number[i] = knot_of[nodes[i]], nodes[i]
+    order = order_pairs(own, number)
+    ordered = np.empty(n_nodes, dtype=np.int64)
+    for i in range(n_nodes):
+        ordered[i] = nodes[order[i]]
     first = np.zeros(n_nodes + 1, dtype=np.int64)
     knot = np.zeros(n_nodes + 1, dtype=np.int64)
     n_knots = 0
@@ -290,7 +297,8 @@ def pass_on(
     `ends` are the first of its places and the one after the last; `total` is room for a block.
     """
     of_all, of_own = weigh_arms(rule, ends[1] - ends[0])
-    total[: end - begin] = 0.0
+    for i in range(end - begin):
+        total[i] = 0.0
     for place in range(*ends):
         here = leaving[place, begin:end]
         for i in range(len(here)):

@@ -12,7 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from core.growing import lengthen, lengthen_whole
 from core.jit import compiled
+from core.sorting import order_pairs
 from models.arrays import BoolArray, FloatArray, IntArray
 from models.network_kernels import evaluate_kernel
 
@@ -102,8 +104,7 @@ def merge_walks(
     arm: IntArray, distance: FloatArray, share: FloatArray, tolerance: float
 ) -> tuple[IntArray, FloatArray, FloatArray]:
     """Return walks with those that arrived alike put together."""
-    order = np.argsort(distance)
-    order = order[np.argsort(arm[order], kind="mergesort")]
+    order = order_pairs(arm, distance)
     n = len(order)
     new_arm, new_distance = np.empty(n, dtype=np.int64), np.empty(n, dtype=np.float64)
     new_share = np.empty(n, dtype=np.float64)
@@ -137,13 +138,12 @@ def list_walks(
     total = 0
     depth = 1
     while len(arm) > 0:
-        while total + len(arm) > len(all_arm):
-            all_arm = np.concatenate((all_arm, np.empty_like(all_arm)))
-            all_distance = np.concatenate((all_distance, np.empty_like(all_distance)))
-            all_share = np.concatenate((all_share, np.empty_like(all_share)))
-        all_arm[total : total + len(arm)] = arm
-        all_distance[total : total + len(arm)] = distance
-        all_share[total : total + len(arm)] = share
+        all_arm = lengthen_whole(all_arm, total + len(arm))
+        all_distance = lengthen(all_distance, total + len(arm))
+        all_share = lengthen(all_share, total + len(arm))
+        for i in range(len(arm)):
+            all_arm[total + i], all_distance[total + i] = arm[i], distance[i]
+            all_share[total + i] = share[i]
         total += len(arm)
         if depth >= rule.max_depth or total > rule.max_walks:
             break

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from core.growing import lengthen, lengthen_whole
 from core.jit import compiled
 from models.arrays import FloatArray, IntArray
 from models.network_kernels import evaluate_kernel
@@ -16,15 +17,6 @@ __all__ = ["list_path_columns", "list_walk_columns"]
 
 Walks = tuple[IntArray, FloatArray, FloatArray]  # arm, distance, share of each
 Ways = tuple[Walks, InSteps]
-
-
-@compiled
-def make_room(row: IntArray, value: FloatArray, needed: int) -> tuple[IntArray, FloatArray]:
-    """Return longer arrays where more entries are needed than there is room for."""
-    while len(row) < needed:
-        row = np.concatenate((row, np.empty_like(row)))
-        value = np.concatenate((value, np.empty_like(value)))
-    return row, value
 
 
 @compiled
@@ -146,7 +138,7 @@ def list_walk_columns(
                 n_touched = pass_steps(
                     arms, way[1], gone, bandwidth, samples, steps, total, touched, n_touched
                 )
-            row, value = make_room(row, value, n + n_touched)
+            row, value = lengthen_whole(row, n + n_touched), lengthen(value, n + n_touched)
             for at in np.sort(touched[:n_touched]):
                 row[n], value[n] = at, total[at]
                 total[at] = 0.0
@@ -200,7 +192,7 @@ def list_path_columns(
                             n_touched += 1
             for r in range(n_reached):
                 best[reached[r]] = np.inf
-            row, value = make_room(row, value, n + n_touched)
+            row, value = lengthen_whole(row, n + n_touched), lengthen(value, n + n_touched)
             for at in np.sort(touched[:n_touched]):
                 row[n], value[n] = at, total[at]
                 total[at] = 0.0

@@ -55,7 +55,8 @@ def follow_in_steps(
     source[0] = start if at_node else arms.node[start // 2, start % 2]
     n_near = find_near(arms, source, np.zeros(1), limit, room.best, room.reached)
     nodes = room.reached[:n_near].copy()
-    room.best[nodes] = np.inf
+    for node in nodes:
+        room.best[node] = np.inf
     region = build_region(arms, nodes, steps, room.place_of)
     own = np.array([start], dtype=np.int64)
     none, nothing, one = np.empty(0, dtype=np.int64), np.empty(0), np.ones(1)
@@ -64,8 +65,11 @@ def follow_in_steps(
     else:
         seeds = Seeds(own, np.zeros(1), one, none, nothing)
     leaving, due = leave_in_steps(arms, rule, region, room.place_of, seeds, steps, limit)
-    room.place_of[region.arm] = -1
-    return region.arm, leaving, due[region.in_knot]
+    begin = np.empty(len(region.arm), dtype=np.int64)
+    for place in range(len(begin)):
+        begin[place] = due[region.in_knot[place]]
+        room.place_of[region.arm[place]] = -1
+    return region.arm, leaving, begin
 
 
 @compiled
