@@ -146,6 +146,7 @@ def find_point_problems(
     swapped, and (0, 0) to be none. One that is merely far away is no problem here.
     """
     shapes = points.geometry.to_numpy()
+    shapes = np.where(shapely.is_empty(shapes), None, shapes)
     x, y = shapely.get_x(shapes), shapely.get_y(shapes)
     is_there = np.isfinite(x) & np.isfinite(y)
     reason = np.full(len(points), None, dtype=object)

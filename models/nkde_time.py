@@ -14,7 +14,7 @@ from core.progress import Progress, no_progress
 from models.arrays import FloatArray
 from models.edge_graph import EdgeGraph, Positions
 from models.network_kernels import evaluate_kernel, get_kernel_code
-from models.nkde import NkdeOptions, compute_nkde
+from models.nkde import HowSpread, NkdeOptions, compute_nkde
 
 __all__ = [
     "TimeKernel",
@@ -107,6 +107,7 @@ def compute_nkde_slices(
     weights: ArrayLike | None = None,
     options: NkdeOptions | None = None,
     progress: Progress = no_progress,
+    account: HowSpread | None = None,
 ) -> FloatArray:
     """Compute the density of events at every sample at every moment.
 
@@ -120,6 +121,8 @@ def compute_nkde_slices(
         Of the events, shape (n_events,); by default 1.
     progress
         Told the moments that are done.
+    account
+        As `models.nkde.compute_nkde`.
 
     Returns
     -------
@@ -155,6 +158,7 @@ def compute_nkde_slices(
         bandwidth_m=np.asarray(bandwidth_m, dtype=np.float64),
         weight=_read_weights(weights, len(events)),
         options=options,
+        account=account,
     )
     for begin in range(0, len(order), at_once):
         some = order[begin : begin + at_once]
@@ -175,6 +179,7 @@ def compute_nkde_at_moments(
     weights: ArrayLike | None = None,
     options: NkdeOptions | None = None,
     progress: Progress = no_progress,
+    account: HowSpread | None = None,
 ) -> FloatArray:
     """Compute the density of events at samples, each at a time of its own.
 
@@ -186,6 +191,8 @@ def compute_nkde_at_moments(
         Of the samples, shape (n_samples,).
     progress
         Told the samples that are done.
+    account
+        As `models.nkde.compute_nkde`.
 
     Returns
     -------
@@ -210,6 +217,7 @@ def compute_nkde_at_moments(
         bandwidth_m=np.asarray(bandwidth_m, dtype=np.float64),
         weight=_read_weights(weights, len(events)),
         options=options,
+        account=account,
     )
     density = np.zeros(len(samples))
     moments, group = np.unique(asked, return_inverse=True)
@@ -234,6 +242,7 @@ class _Spread:
     bandwidth_m: FloatArray
     weight: FloatArray
     options: NkdeOptions | None
+    account: HowSpread | None
 
     def run(self, samples: Positions, moments: FloatArray) -> FloatArray:
         """Return the density, shape (n_samples, n_moments); only events near in time are spread."""
@@ -247,6 +256,7 @@ class _Spread:
             bandwidth_m=bandwidth[is_near] if bandwidth.ndim else bandwidth,
             weights=share[is_near],
             options=self.options,
+            account=self.account,
         )
         return density
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +15,7 @@ from core.errors import InputError
 from geo.vector_io import write_layer
 from models.edge_graph import EdgeGraph, Positions
 from models.network_kernels import KERNELS
-from models.nkde import METHODS, NkdeOptions, compute_nkde
+from models.nkde import METHODS, HowSpread, NkdeOptions, compute_nkde
 from models.nkde_bandwidth import (
     BandwidthChoice,
     adapt_bandwidth,
@@ -205,6 +205,7 @@ class Work:
     times: EventTimes | None
     options: NkdeOptions
     trim_m: float | None
+    account: HowSpread = field(default_factory=HowSpread)
 
     @property
     def column(self) -> str:
@@ -249,6 +250,7 @@ class Work:
             "weights": self.weight,
             "options": self.options,
             "progress": make_progress(),
+            "account": self.account,
         }
         frame, is_asked = asked.frame, asked.is_used
         arms = spread_over_arms(self.graph, asked.positions)
@@ -278,6 +280,10 @@ class Work:
     def tell(self, choice: BandwidthChoice) -> dict[str, Any]:
         """Return what the summary says of bandwidths."""
         told: dict[str, Any] = {"bandwidth_m": choice.bandwidth_m}
+        if self.account.n_in_steps:  # exact to rounding elsewhere
+            share = 100 * self.account.n_in_steps / self.account.n_starts
+            told["spread_in_steps_percent"] = round_off(share)
+            told["step_m"] = self.account.step_m
         name = f"time_bandwidth_{'day' if self.times is None else self.times.unit}s"
         if self.times is not None:
             told[name] = choice.time_bandwidth

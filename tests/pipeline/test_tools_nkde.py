@@ -52,6 +52,15 @@ def test_the_star_in_events_per_kilometre(star, tmp_path, method, expected):
     assert summary["highest_per_km"] == pytest.approx(expected)
 
 
+def test_steps_in_place_of_walks_are_told(star, tmp_path, monkeypatch):
+    assert "step_m" not in json.loads(call(star, tmp_path, "--json")[0].stdout)
+    monkeypatch.setattr("models.nkde_spread.MAX_WALKS", 0)
+    result, out = call(star, tmp_path, "--json")
+    summary = json.loads(result.stdout)
+    assert (summary["spread_in_steps_percent"], summary["step_m"]) == (100.0, 0.0625)
+    assert gpd.read_file(out)["nkde_per_km"][0] == pytest.approx(19.2, rel=1e-4)
+
+
 def test_weights_distance_and_wrong_words(star, tmp_path):
     result, out = call(star, tmp_path, "--weights", "killed")
     assert gpd.read_file(out)["nkde_per_km"][0] == pytest.approx(38.4)
