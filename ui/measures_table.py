@@ -1,4 +1,4 @@
-"""The list of the measures page: a wide table on a desk, four columns on a phone."""
+"""The list of the measures page: a wide table on a desk, lines that wrap on a phone."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pipeline.measure_list import COMPARED, Measure
-from ui.layout import is_phone
+from ui.layout import escape_markdown, is_phone
 from ui.measures_words import tell_value
 
 __all__ = ["show_table"]
@@ -25,57 +25,72 @@ BESIDE_WORDS = {
 
 def show_table(measure: Measure, worst: pd.DataFrame, *, is_one_a_road: bool) -> None:
     """List the places with their values, how sure these are, and their ranks by the others."""
-    is_small = is_phone()
-    columns = _list_on_phone(measure, worst) if is_small else _list_all(measure, worst)
-    if is_one_a_road and not is_small:
+    if is_phone():
+        with st.container(height=HEIGHT):
+            st.markdown(_list_on_phone(measure, worst))
+        st.caption(f"Value in {measure.unit}, with its 95% interval where there is one.")
+        return
+    columns = _list_all(measure, worst)
+    if is_one_a_road:
         columns["Among all windows"] = worst[f"rank_{measure.key}"]
+    columns["Site"] = worst["site_id"]
     st.dataframe(
         pd.DataFrame(columns),
         hide_index=True,
         height=HEIGHT,
         column_config={
-            "Rank": st.column_config.NumberColumn(width=45, pinned=not is_small),
-            "Place": st.column_config.TextColumn(width=135 if is_small else 250),
-            "Value": st.column_config.TextColumn(width=65, help=measure.unit),
-            "95% interval": st.column_config.TextColumn(width=95 if is_small else 105),
+            "Rank": st.column_config.NumberColumn(width=45, pinned=True),
+            "Place": st.column_config.TextColumn(width=240),
+            "Value": st.column_config.TextColumn(width=60, help=measure.unit),
+            "95% interval": st.column_config.TextColumn(width=100),
+            "Rank may be": st.column_config.TextColumn(width=90),
             "Crashes": st.column_config.NumberColumn(width=60),
         },
-        row_height=52 if is_small else None,
         alt=f"Places ranked by: {measure.title}",
     )
-    told = f"Value in {measure.unit}."
-    if is_small:
-        told += " Sideways: crashes, of them fatal or serious, and what the rank may be."
-    else:
-        told += " To the right, the rank of the same place by the other measures."
-    st.caption(told)
+    st.caption(
+        f"Value in {measure.unit}. To the right, the rank of the same place by the other measures."
+    )
 
 
-def _list_on_phone(measure: Measure, worst: pd.DataFrame) -> dict[str, Any]:
-    return {
-        "Rank": worst["list_rank"],
-        "Place": worst["label"].astype(str),
-        "Value": [tell_value(value, measure) for value in worst[measure.column]],
-        **_tell_intervals(measure, worst),
-        "Crashes": worst["n_crashes"],
-        "Fatal, serious": worst["n_ksi_crashes"],
-        **_tell_ranks(measure, worst),
-    }
+def _name_places(worst: pd.DataFrame) -> list[str]:
+    """Return labels without the number of the site, which has a column of its own."""
+    return [
+        str(label).removesuffix(f" ({site})")
+        for label, site in zip(worst["label"], worst["site_id"], strict=True)
+    ]
+
+
+def _list_on_phone(measure: Measure, worst: pd.DataFrame) -> str:
+    """Write the list as a table whose lines wrap, for a screen too narrow for more columns."""
+    blank = [""] * len(worst)
+    intervals = _tell_intervals(measure, worst).get("95% interval", blank)
+    ranks = _tell_ranks(measure, worst).get("Rank may be", blank)
+    lines = ["| Rank | Place | Value | Crashes |", "|---:|:---|:---|:---|"]
+    for row, label, interval, rank in zip(
+        worst.to_dict("records"), worst["label"], intervals, ranks, strict=True
+    ):
+        value = tell_value(row[measure.column], measure)
+        told = f"**{value}** ({interval})" if interval else f"**{value}**"
+        place = escape_markdown(label) + (f"; rank may be {rank}" if rank else "")
+        crashes = f"{row['n_crashes']:,}, {row['n_ksi_crashes']:,} fatal or serious"
+        lines.append(f"| {row['list_rank']:,} | {place} | {told} | {crashes} |")
+    return "\n".join(lines)
 
 
 def _list_all(measure: Measure, worst: pd.DataFrame) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "Rank": worst["list_rank"],
-        "Place": worst["label"].astype(str),
+        "Place": _name_places(worst),
         "Value": [tell_value(value, measure) for value in worst[measure.column]],
         **_tell_intervals(measure, worst),
+        **_tell_ranks(measure, worst),
     }
     if measure.beside:
         columns[BESIDE_WORDS[measure.beside.split("_share_")[0]]] = [
             _tell_beside(value, measure) for value in worst[measure.beside]
         ]
     columns |= {"Crashes": worst["n_crashes"], "Fatal, serious": worst["n_ksi_crashes"]}
-    columns |= _tell_ranks(measure, worst)
     for other in COMPARED:
         if other.key != measure.key and worst[f"rank_{other.key}"].notna().any():
             columns[f"By {other.short}"] = worst[f"rank_{other.key}"]

@@ -44,15 +44,15 @@ def say_unknown(worst: pd.DataFrame, measure: Measure) -> str:
     """
     n_first, top = int(worst.attrs["n_first"]), worst.iloc[0]
     about = "fatal or serious crash" if measure.counted == "n_ksi_crashes" else "crash"
-    if int(top[measure.counted]) == 0:
-        return (
-            f"The data cannot tell: no {about} was counted at the place that would come first, so "
-            "that the order would say nothing of crashes."
-        )
     if n_first > len(worst):
         return (
             f"The data cannot tell which place is worst: {n_first:,} places share the first rank, "
             f"{tell_value(top[measure.column], measure)} ({measure.unit})."
+        )
+    if int(top[measure.counted]) == 0:
+        return (
+            f"The data cannot tell: no {about} was counted at the place that would come first, so "
+            "that the order would say nothing of crashes."
         )
     return ""
 
@@ -112,8 +112,14 @@ def describe_agreement(pairs: pd.DataFrame, measure: Measure, *, column: str, k:
             "This measure is left out of the comparison: it asks another question, or says "
             "nothing of most places. Choose another to see how far it agrees with the others."
         )
+    told_of = mine[mine[[column, "spearman"]].notna().any(axis=1)]
+    if told_of.empty:
+        return (
+            f"**{escape_markdown(measure.title)}** has the same value at all of these places, or "
+            "at too many to compare: there is no order that others could agree with."
+        )
     lines = [f"**{escape_markdown(measure.title)}** and …"]
-    for row in mine.to_dict("records"):
+    for row in told_of.to_dict("records"):
         share, low, high = (row[name] for name in (column, f"{column}_low", f"{column}_high"))
         parts = []
         if pd.notna(share):
@@ -122,8 +128,8 @@ def describe_agreement(pairs: pd.DataFrame, measure: Measure, *, column: str, k:
             parts.append(f"{100 * share:.0f}%{interval} in common")
         if pd.notna(row["spearman"]):
             parts.append(f"rank correlation {row['spearman']:.2f}")
-        told = ", ".join(parts) or "no order to compare"
-        lines.append(f"- {words[row['other']]}: {told}, over {int(row['n_sites']):,} places")
+        n_sites = int(row["n_sites"])
+        lines.append(f"- {words[row['other']]}: {', '.join(parts)}, over {n_sites:,} places")
     if mine[column].notna().any():
         lines.append(
             f"\nIn common: of the worst {k} places, in brackets the 95% interval over resampled "

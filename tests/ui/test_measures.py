@@ -73,7 +73,8 @@ def test_the_page_ranks_compares_and_explains(with_measures, open_page):
     app = open_page()
     assert not app.exception
     words = words_of(app)
-    assert app.dataframe[0].value["Place"].iloc[0] == "Long Road, near Small Town (S7)"
+    assert app.dataframe[0].value["Place"].iloc[0] == "Long Road, near Small Town"
+    assert app.dataframe[0].value["Site"].iloc[0] == "S7"
     assert "fatal or serious crashes" in words
     assert "No worst places are compared" in words  # nearly all have one crash
     assert "rank correlation" in words
@@ -97,6 +98,15 @@ def test_every_kind_of_place_opens(with_measures, open_page, kind):
     assert not app.exception
     assert not app.error
     assert find_measure(key).sentence in words_of(app)
+
+
+def test_on_a_phone_lines_wrap(with_measures, open_page, monkeypatch):
+    monkeypatch.setattr("ui.measures_table.is_phone", lambda: True)
+    app = open_page(measures_kind="segment", measures_key="frequency")
+    assert not app.exception
+    words = words_of(app).replace("\\", "")
+    assert "| 1 | Long Road, near Small Town (S7); rank may be 1 to" in words
+    assert "| 21, 9 fatal or serious |" in words
 
 
 def test_what_cannot_be_told_is_said(with_measures, open_page):
@@ -199,5 +209,9 @@ def test_agreement_says_over_how_many_places_and_leaves_out_what_says_nothing():
     words = describe_agreement(pairs, find_measure("ksi"), column="top_20_share", k=20)
     assert "50% (30 to 60) in common, rank correlation 0.25, over 145 places" in words
     assert "of safety: rank correlation 0.25, over 145" in words
+    alike = pairs.iloc[1:].assign(spearman=float("nan"))
+    assert "the same value" in describe_agreement(
+        alike, find_measure("ksi"), column="top_20_share", k=20
+    )
     nothing = describe_agreement(pairs.iloc[1:], find_measure("ksi"), column="top_20_share", k=20)
     assert "No worst places are compared" in nothing
