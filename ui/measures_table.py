@@ -25,26 +25,27 @@ BESIDE_WORDS = {
 
 def show_table(measure: Measure, worst: pd.DataFrame, *, is_one_a_road: bool) -> None:
     """List the places with their values, how sure these are, and their ranks by the others."""
+    range_word = "Of all windows, may be" if is_one_a_road else "Rank may be"
     if is_phone():
         with st.container(height=HEIGHT):
-            st.markdown(_list_on_phone(measure, worst))
+            st.markdown(_list_on_phone(measure, worst, range_word))
         st.caption(f"Value in {measure.unit}, with its 95% interval where there is one.")
         return
-    columns = _list_all(measure, worst)
+    columns = _list_all(measure, worst, range_word)
     if is_one_a_road:
-        columns["Among all windows"] = worst[f"rank_{measure.key}"]
+        columns["Of all windows"] = worst[f"rank_{measure.key}"]
     columns["Site"] = worst["site_id"]
     st.dataframe(
         pd.DataFrame(columns),
         hide_index=True,
         height=HEIGHT,
         column_config={
-            "Rank": st.column_config.NumberColumn(width=45, pinned=True),
-            "Place": st.column_config.TextColumn(width=240),
-            "Value": st.column_config.TextColumn(width=60, help=measure.unit),
-            "95% interval": st.column_config.TextColumn(width=100),
-            "Rank may be": st.column_config.TextColumn(width=90),
-            "Crashes": st.column_config.NumberColumn(width=60),
+            "Rank": st.column_config.NumberColumn(width=40, pinned=True),
+            "Place": st.column_config.TextColumn(width=260),
+            "Value": st.column_config.TextColumn(width=55, help=measure.unit),
+            "95% interval": st.column_config.TextColumn(width=95),
+            range_word: st.column_config.TextColumn(width=88),
+            "Crashes": st.column_config.NumberColumn(width=58),
         },
         alt=f"Places ranked by: {measure.title}",
     )
@@ -61,30 +62,32 @@ def _name_places(worst: pd.DataFrame) -> list[str]:
     ]
 
 
-def _list_on_phone(measure: Measure, worst: pd.DataFrame) -> str:
-    """Write the list as a table whose lines wrap, for a screen too narrow for more columns."""
+def _list_on_phone(measure: Measure, worst: pd.DataFrame, range_word: str) -> str:
+    """Write the list as lines that wrap, for a screen too narrow for columns."""
     blank = [""] * len(worst)
     intervals = _tell_intervals(measure, worst).get("95% interval", blank)
-    ranks = _tell_ranks(measure, worst).get("Rank may be", blank)
-    lines = ["| Rank | Place | Value | Crashes |", "|---:|:---|:---|:---|"]
-    for row, label, interval, rank in zip(
-        worst.to_dict("records"), worst["label"], intervals, ranks, strict=True
-    ):
+    ranks = _tell_ranks(measure, worst, range_word).get(range_word, blank)
+    lines = []
+    for row, interval, rank in zip(worst.to_dict("records"), intervals, ranks, strict=True):
         value = tell_value(row[measure.column], measure)
-        told = f"**{value}** ({interval})" if interval else f"**{value}**"
-        place = escape_markdown(label) + (f"; rank may be {rank}" if rank else "")
-        crashes = f"{row['n_crashes']:,}, {row['n_ksi_crashes']:,} fatal or serious"
-        lines.append(f"| {row['list_rank']:,} | {place} | {told} | {crashes} |")
-    return "\n".join(lines)
+        told = [f"{value} ({interval})" if interval else value]
+        n = int(row["n_crashes"])
+        told.append(f"{n:,} {'crash' if n == 1 else 'crashes'}")
+        told.append(f"{row['n_ksi_crashes']:,} fatal or serious")
+        if rank:
+            told.append(f"{range_word[0].lower()}{range_word[1:]} {rank}")
+        name = escape_markdown(f"{row['list_rank']:,}. {row['label']}")
+        lines.append(f"**{name}**  \n{' · '.join(told)}")
+    return "\n\n".join(lines)
 
 
-def _list_all(measure: Measure, worst: pd.DataFrame) -> dict[str, Any]:
+def _list_all(measure: Measure, worst: pd.DataFrame, range_word: str) -> dict[str, Any]:
     columns: dict[str, Any] = {
         "Rank": worst["list_rank"],
         "Place": _name_places(worst),
         "Value": [tell_value(value, measure) for value in worst[measure.column]],
         **_tell_intervals(measure, worst),
-        **_tell_ranks(measure, worst),
+        **_tell_ranks(measure, worst, range_word),
     }
     if measure.beside:
         columns[BESIDE_WORDS[measure.beside.split("_share_")[0]]] = [
@@ -107,7 +110,7 @@ def _tell_intervals(measure: Measure, worst: pd.DataFrame) -> dict[str, list[str
     return {"95% interval": told}
 
 
-def _tell_ranks(measure: Measure, worst: pd.DataFrame) -> dict[str, list[str]]:
+def _tell_ranks(measure: Measure, worst: pd.DataFrame, range_word: str) -> dict[str, list[str]]:
     """Tell the range of the rank by what the measure is about, where it was drawn."""
     names = measure.rank_columns[1:]
     if not names or any(name not in worst or worst[name].isna().all() for name in names):
@@ -116,7 +119,7 @@ def _tell_ranks(measure: Measure, worst: pd.DataFrame) -> dict[str, list[str]]:
         f"{low:,.0f} to {high:,.0f}" if pd.notna(low) else ""
         for low, high in zip(worst[names[0]], worst[names[1]], strict=True)
     ]
-    return {"Rank may be": told}
+    return {range_word: told}
 
 
 def _tell_beside(value: float | None, measure: Measure) -> str:

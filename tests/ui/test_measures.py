@@ -105,8 +105,8 @@ def test_on_a_phone_lines_wrap(with_measures, open_page, monkeypatch):
     app = open_page(measures_kind="segment", measures_key="frequency")
     assert not app.exception
     words = words_of(app).replace("\\", "")
-    assert "| 1 | Long Road, near Small Town (S7); rank may be 1 to" in words
-    assert "| 21, 9 fatal or serious |" in words
+    assert "**1. Long Road, near Small Town (S7)**" in words
+    assert "21 crashes · 9 fatal or serious · rank may be 1 to" in words
 
 
 def test_what_cannot_be_told_is_said(with_measures, open_page):
