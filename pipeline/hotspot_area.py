@@ -159,8 +159,9 @@ def compare(n: float, expected: float, where: str, variance_ratio: float = 1.0) 
     if expected < FEWEST:
         return f"The data cannot tell: only {expected:.1f} crashes are expected {where}."
     spread = variance_ratio if variance_ratio > 1 else 1.0
-    low = spread * float(special.gammaincinv(n / spread, 0.025)) / expected if n else 0.0
-    high = spread * float(special.gammaincinv(n / spread + 1, 0.975)) / expected
+    least = spread * float(special.gammaincinv(n / spread, 0.025)) if n else 0.0
+    most = spread * float(special.gammaincinv(n / spread + 1, 0.975))
+    low, high = round(least / expected, 2), round(most / expected, 2)  # the verdict is of these
     verdict = (
         "more than" if low > 1 else "fewer than" if high < 1 else "not to be told apart from what"
     )

@@ -25,6 +25,22 @@ OUTSIDE = "outside the study area"
 LONG_GAP_MONTHS = 12
 
 
+def require_period(since: date | None, until: date | None) -> None:
+    """Refuse a period that ends before it begins.
+
+    Raises
+    ------
+    InputError
+        If `since` is after `until`.
+    """
+    if since is not None and until is not None and since > until:
+        message = (
+            f"--since {since} is after --until {until}: a period begins before it ends; "
+            "change the two over, or correct one."
+        )
+        raise InputError(message)
+
+
 def select_period(
     records: pd.DataFrame, since: date | None, until: date | None, account: Account
 ) -> tuple[pd.DataFrame, Period]:

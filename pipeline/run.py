@@ -31,7 +31,7 @@ from pipeline.frame import Frame, prepare_frame
 from pipeline.hotspot_register import take_up_run
 from pipeline.layers import write_risk_raster
 from pipeline.matching import Crashes, read_crashes
-from pipeline.placing import place, select_period
+from pipeline.placing import place, require_period, select_period
 from pipeline.scoring import Results, score
 from pipeline.site_measures import SiteMeasures, measure_sites, write_site_measures
 from pipeline.tiles import write_run_tiles
@@ -83,11 +83,14 @@ def run_area(
 
     Raises
     ------
+    InputError
+        If `since` is after `until`.
     MissingDataError
         If there is no such area.
     NotEnoughDataError
         If no crash of the period has a place on the network.
     """
+    require_period(since, until)
     area = load_area(workspace, key)
     with workspace.locked(key):
         job = Job(workspace=workspace, area=area, settings=settings, account=Account(progress))

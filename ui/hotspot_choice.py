@@ -13,7 +13,7 @@ import streamlit as st
 
 from core.errors import MissingDataError
 from pipeline.hotspot_views import load_hotspot_summary
-from ui.hotspot_words import CONTROL_WORDS, METHOD_WORDS, NULL_WORDS, describe_choice
+from ui.hotspot_words import CONTROL_WORDS, METHOD_WORDS, NULL_WORDS, describe_choice, describe_maps
 from ui.layout import is_phone
 from ui.state import Shown, load_run_table
 
@@ -58,7 +58,8 @@ def choose_hotspots(shown: Shown) -> ShownHotspots:
         return published
     standard = {key: str(summary["published"][key]) for key in KEYS}
     chosen = _ask(shown, summary, standard)
-    words = _say(chosen, standard, float(summary["published"]["level"]), summary)
+    n_asked = int((shown.manifest.get("settings") or {}).get("n_simulations", 0))
+    words = _say(chosen, standard, summary, n_asked)
     if chosen == standard:
         return replace(published, words=words)
     is_chosen = pd.Series(True, index=variants.index)
@@ -110,13 +111,13 @@ def _name(words: Mapping[str, tuple[str, str]], word: str) -> str:
 
 
 def _say(
-    chosen: dict[str, str], standard: dict[str, str], level: float, summary: Mapping[str, Any]
+    chosen: dict[str, str], standard: dict[str, str], summary: Mapping[str, Any], n_asked: int
 ) -> str:
     """Say what is shown, and from how many maps of chance where it is simulated."""
-    words = describe_choice(chosen, level)
+    words = describe_choice(chosen, float(summary["published"]["level"]))
     for one in summary["variants"]:
         if all(one[key] == chosen[key] for key in KEYS) and one["n_simulations"]:
-            words += f" {one['n_simulations']:,} maps of chance."
+            words += " " + describe_maps(int(one["n_simulations"]), n_asked)
     if chosen == standard:
         return words + " These are the published hotspots."
     return words + " These are not the published hotspots."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 
@@ -16,8 +16,10 @@ __all__ = [
     "describe_agreement",
     "describe_certainty",
     "describe_choice",
+    "describe_found",
     "describe_last_seen",
     "describe_long_run",
+    "describe_maps",
     "describe_rank",
     "describe_since",
     "describe_stability",
@@ -63,6 +65,7 @@ EXPECTED_NOTES: Final = {
     "exposure": "if crashes followed workers",
     "spf": "on roads of its kind",
 }
+SPREAD_NAME: Final = ("How much roads of one class differ", "")
 SPREAD_WORDS: Final = {
     True: " It stands out even among the unlike roads of its class.",
     False: " Roads of one class differ, in traffic if nothing else: measured against that spread, "
@@ -91,6 +94,35 @@ def describe_choice(chosen: Mapping[str, str], level: float) -> str:
     )  # fmt: skip
     told = control.format(level=f"{level * 100:g} in 100")
     return f"{method.capitalize()}, compared with {null_model}; {told}."
+
+
+def describe_maps(n_drawn: int, n_asked: int) -> str:
+    """Say from how many maps of chance a figure comes, and how small it can be."""
+    fewer = (
+        f" of the {n_asked:,} asked for, because the network is large," if n_drawn < n_asked else ""
+    )
+    return (
+        f"{n_drawn:,} maps of chance{fewer} were drawn: no p or q can be below "
+        f"{1 / (n_drawn + 1):.2g}."
+    )
+
+
+def describe_found(n: int, weak: Sequence[str] | None) -> str:
+    """Say how many hotspots there are, and of how many it is not known that they are unusual.
+
+    `weak` are the comparisons that each does not stand out against; None where it is not known.
+    """
+    words = f"{n:,} hotspots" if n != 1 else "One hotspot"
+    words += ", ranked by how many crashes there are above what is expected."
+    if weak is None or not n:
+        return words if n else ""
+    n_strong = sum(not one for one in weak)
+    n_busy = sum("spread" in one.split(";") for one in weak)
+    words += f" {n_strong:,} of them stand out against every comparison."
+    if n_busy:
+        words += f" Of {n_busy:,} the data cannot tell whether they are more than busy."
+    rest = n - n_strong - n_busy
+    return f"{words} {rest:,} more are explained by one comparison or another." if rest else words
 
 
 def describe_certainty(hotspot: Mapping[str, Any], period: str) -> str:
@@ -231,10 +263,15 @@ def describe_stability(hotspot: Mapping[str, Any]) -> str:
         _percent(_read(hotspot, key) or 0.0) for key in ("found_when_moved", "found_when_redrawn")
     )
     firm = "firm" if stability >= 0.8 else "fairly firm" if stability >= 0.5 else "not firm"
-    return (
+    words = (
         f"The finding is {firm}: it is found {windows}; in {moved} of tries with every crash moved "
         f"25 to 50 m; and in {redrawn} of periods drawn anew with luck taken out."
     )
+    method = str(hotspot.get("method") or "window")
+    if method == "window":
+        return words
+    name = SEEN_WORDS[method].removeprefix(" by ")
+    return f"{words} All these tries are by crashes in a window, whether or not {name} finds it."
 
 
 def describe_agreement(hotspot: Mapping[str, Any]) -> str:
@@ -245,8 +282,19 @@ def describe_agreement(hotspot: Mapping[str, Any]) -> str:
     found, nulls = str(hotspot["methods_found"]), str(hotspot["nulls_found"])
     words = f"Found by {int(hotspot['n_methods_found'])} of {n_methods:.0f} methods"
     words += _list_words(found, METHOD_WORDS)
-    words += f", and against {int(hotspot['n_nulls_found'])} of {n_nulls:.0f} comparisons"
-    return words + _list_words(nulls, NULL_WORDS) + "."
+    n_found, weak = int(hotspot["n_nulls_found"]), hotspot.get("not_against")
+    names = NULL_WORDS
+    if isinstance(weak, str):  # the spread among roads of its class is a comparison too
+        n_nulls += 1
+        names = {**NULL_WORDS, "spread": SPREAD_NAME}
+        if "spread" not in weak.split(";"):
+            n_found, nulls = n_found + 1, f"{nulls};spread"
+    words += f", and against {n_found} of {n_nulls:.0f} comparisons"
+    words += _list_words(nulls, names)
+    if isinstance(weak, str) and weak:
+        words += f", not against the {'others' if ';' in weak else 'other'}"
+        words += _list_words(weak, names)
+    return f"{words}."
 
 
 def _list_words(joined: str, words: Mapping[str, tuple[str, str]]) -> str:

@@ -16,7 +16,7 @@ from ui.explorer_map import HOTSPOT_LAYER, MapView, build_deck, find_view, pick_
 from ui.filters import CrashFilter, count_by, filter_crashes
 from ui.hotspot_area import show_area
 from ui.hotspot_choice import ShownHotspots, choose_hotspots
-from ui.hotspot_words import describe_agreement, describe_certainty
+from ui.hotspot_words import describe_agreement, describe_certainty, describe_found, describe_since
 from ui.layout import escape_markdown, is_phone, page_of_run, show_heading, show_legend
 from ui.routes import choose_classes
 from ui.state import Shown, load_crashes, load_run_table
@@ -24,8 +24,9 @@ from ui.words import ROAD_USER_WORDS, SEVERITY_WORDS, describe_period
 
 __all__ = ["hotspots_page"]
 
-DESKTOP_SIZE = (630, 560)  # width and height of the map [px]
+DESKTOP_SIZE = (500, 560)  # width and height of the map [px]
 PHONE_SIZE = (360, 400)
+EN_DASH = "\N{EN DASH}"
 DARKNESS_WORDS = {"any": "Any light", "dark": "In the dark", "light": "In daylight"}
 
 
@@ -40,13 +41,15 @@ def hotspots_page(shown: Shown) -> None:
     _say_how_many(crashes, matching, chosen)
     table = _build_table(found.table, matching)
     selected = _find_selected(found.table)
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([9, 11], gap="medium")  # the table needs the room
     with left:
         _show_map(shown, found.table, matching, selected, chosen)
         show_legend(shown, _period_words(shown, chosen), choose_classes(shown.path))
     with right:
-        if found.words:
-            st.caption(found.words)
+        weak = found.table.get("not_against")
+        words = describe_found(len(found.table), weak)
+        if found.words or words:
+            st.caption(" ".join(filter(None, [words, found.words])))
         _show_table(table, selected, chosen, found.name)
         _show_selected(shown, found, selected)
     show_area(shown)
@@ -121,9 +124,10 @@ def _build_table(hotspots: gpd.GeoDataFrame, matching: pd.DataFrame) -> pd.DataF
             "Hotspot": hotspots["name"],
             "Crashes": ids.map(n_matching).fillna(0).astype("int64"),
             "Fatal or serious": ids.map(n_ksi).fillna(0).astype("int64"),
-            "Times average": hotspots["rate_ratio"],
+            "Above expected": hotspots["excess_crashes"],
+            "Ratio": hotspots["rate_ratio"],
             "95% interval": [
-                f"{low:.1f} to {high:.1f}"
+                f"{low:.1f}{EN_DASH}{high:.1f}"
                 for low, high in zip(hotspots["ci_low"], hotspots["ci_high"], strict=True)
             ],
         }
@@ -232,11 +236,13 @@ def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter, 
         _select(str(table["hotspot_id"].iloc[picked[0]]) if picked else None, by="table")
 
     counted = "Crashes that match the filters" if chosen.is_active else "Crashes"
+    excess = "All crashes of the period less those expected here: the rank is by it"
     ratio = "All crashes of the period, as a multiple of what is expected"
     interval = "The ratio's range that the data allow, at 95% confidence"
     columns = [column for column in table if column != "hotspot_id"]
     if is_phone():  # the figures first: names run off a narrow screen
-        columns = ["Rank", "Crashes", *(c for c in columns if c not in {"Rank", "Crashes"})]
+        first = ["Rank", "Crashes", "Above expected", "Ratio"]
+        columns = [*first, *(c for c in columns if c not in first)]
     st.dataframe(
         table[columns],
         hide_index=True,
@@ -246,14 +252,17 @@ def _show_table(table: pd.DataFrame, selected: str | None, chosen: CrashFilter, 
         selection_mode="single-row",
         selection_default={"selection": {"rows": rows, "columns": [], "cells": []}},
         column_config={
-            "Rank": st.column_config.NumberColumn(width=42),
-            "Hotspot": st.column_config.TextColumn(width=240),
-            "Crashes": st.column_config.NumberColumn(width=62, help=counted),
-            "Fatal or serious": st.column_config.NumberColumn("Fatal, serious", width=85),
-            "Times average": st.column_config.NumberColumn(
-                "Ratio", width=48, format="%.1f", help=ratio
+            "Rank": st.column_config.NumberColumn(width=40),
+            "Hotspot": st.column_config.TextColumn(width=222),
+            "Crashes": st.column_config.NumberColumn(width=60, help=counted),
+            "Fatal or serious": st.column_config.NumberColumn(
+                "Severe", width=56, help="Crashes with a person killed or badly hurt"
             ),
-            "95% interval": st.column_config.TextColumn(width=88, help=interval),
+            "Above expected": st.column_config.NumberColumn(
+                "Excess", width=54, format="%.0f", help=excess
+            ),
+            "Ratio": st.column_config.NumberColumn(width=48, format="%.1f", help=ratio),
+            "95% interval": st.column_config.TextColumn("95% range", width=76, help=interval),
         },
         alt="Hotspots by rank",
     )
@@ -268,6 +277,9 @@ def _show_selected(shown: Shown, found: ShownHotspots, selected: str | None) -> 
     with st.container(border=True):
         st.markdown(f"**{hotspot['rank']}. {escape_markdown(hotspot['name'])}**")
         st.write(describe_certainty(hotspot, describe_period(shown.manifest.get("period"))))
+        since = describe_since(hotspot) if hotspot.get("back_since") else ""
+        if since:
+            st.caption(since)
         agreement = describe_agreement(hotspot)
         if agreement:
             st.caption(escape_markdown(agreement))

@@ -237,6 +237,13 @@ def test_the_period_can_be_chosen_and_rates_follow(workspace, recorded_area, set
     assert manifest["n_crashes"] == counted["rows_out"] < 76
 
 
+def test_a_period_that_ends_before_it_begins_is_refused(workspace, settings):
+    with pytest.raises(InputError, match="--since 2023-01-01 is after --until 2020-01-01"):
+        run_area(
+            workspace, "any", settings=settings, since=date(2023, 1, 1), until=date(2020, 1, 1)
+        )
+
+
 def test_two_runs_in_one_second_are_two_runs(tmp_path):
     first = run_module.choose_run_id(tmp_path, "0" * 8)
     (tmp_path / first).mkdir()

@@ -12,7 +12,9 @@ from tests.ui.fixture_run import build_home
 from ui.hotspot_words import (
     describe_agreement,
     describe_certainty,
+    describe_found,
     describe_long_run,
+    describe_maps,
     describe_rank,
     describe_since,
     describe_stability,
@@ -158,7 +160,44 @@ def test_certainty_names_what_was_compared_and_controlled(chosen, parts):
 def test_one_answer_to_whether_a_place_stands_out(weak, parts, absent):
     words = describe_certainty(HOTSPOT | {"stands_out": weak == "", "not_against": weak}, "2021")
     assert all(part in words for part in parts)
+    found = ";".join({"length", "road_class", "spf"} - set(weak.split(";")))
+    counts = {"n_methods": 3, "n_methods_found": 3, "methods_found": "window;density;gi_star"}
+    counts |= {"n_nulls": 3, "n_nulls_found": len(found.split(";")), "nulls_found": found}
+    counted = describe_agreement(HOTSPOT | counts | {"not_against": weak})
+    n_weak = len(weak.split(";")) if weak else 0
+    assert f"against {4 - n_weak} of 4 comparisons" in counted
+    assert ("not against the other" in counted) == (n_weak > 0)
     assert not any(part in words for part in absent)
+
+
+def test_how_many_there_are_and_how_many_may_be_only_busy():
+    weak = ["", "spread", "spread;spf", "length"]
+    assert describe_found(4, weak) == (
+        "4 hotspots, ranked by how many crashes there are above what is expected. 1 of them stand "
+        "out against every comparison. Of 2 the data cannot tell whether they are more than busy. "
+        "1 more are explained by one comparison or another."
+    )
+    assert describe_found(0, []) == ""
+
+
+def test_maps_of_chance_say_how_small_a_figure_can_be():
+    assert describe_maps(227, 999) == (
+        "227 maps of chance of the 999 asked for, because the network is large, were drawn: no p "
+        "or q can be below 0.0044."
+    )
+    assert describe_maps(999, 999) == (
+        "999 maps of chance were drawn: no p or q can be below 0.001."
+    )
+
+
+def test_tries_are_said_to_be_by_windows_where_another_method_is_published():
+    tried = HOTSPOT | {"stability": 0.9, "found_when_moved": 1.0, "found_when_redrawn": 0.6}
+    tried |= {"found_with_half_window": True, "found_with_double_window": True}
+    assert "All these tries" not in describe_stability(tried)
+    assert describe_stability(tried | {"method": "density"}).endswith(
+        "All these tries are by crashes in a window, whether or not the density along the roads "
+        "finds it."
+    )
 
 
 def test_a_place_that_came_back_is_not_new():
