@@ -1,13 +1,14 @@
 """The notebooks run from top to bottom, and are committed without outputs."""
 
 import os
+import re
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("[0-9]*.ipynb"))
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +43,27 @@ def test_no_output_is_committed_and_the_header_says_what_it_is(path):
     for word in ("# Question:", "# Inputs:", "Outputs:", "Runtime:", "Status:", "Owner:"):
         assert word in header
     assert "SYNTHETIC" in header
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_figure_says_synthetic(path):
+    for cell in read(path).cells:
+        if cell.cell_type == "code" and "plt.subplots" in cell.source:
+            assert re.search(r"(title|suptitle)(\(|=)f\"\{(label|LABEL)\}", cell.source), (
+                cell.source
+            )
+
+
+def test_the_comparison_of_methods_tells_no_result_that_no_cell_computes():
+    notebook = read(next(path for path in NOTEBOOKS if path.stem.startswith("03")))
+    told = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    for word in ("%", "times as many", "nearly", "lesson", "hardly"):
+        assert not [source for source in told if word in source], word
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert code.count("\nassert ") >= 12
+    header = notebook.cells[0].source
+    assert "jupyter execute" in header
+    assert "jupyter nbconvert" in header
 
 
 @pytest.mark.slow
