@@ -21,6 +21,21 @@ CLASSES = (
     (4.5, 9.5, "5 to 9", "215,48,31,255", 1.2, 2.6),
     (9.5, 1e9, "10 or more", "127,0,0,255", 1.6, 3.2),
 )
+EXCESS_CLASSES = (
+    (-1e9, 0.1, "under 0.1 crashes a year more than usual", "188,196,207,255", 0.2, 0.5),
+    (0.1, 0.3, "0.1 to 0.3", "253,187,132,255", 0.6, 1.8),
+    (0.3, 1.0, "0.3 to 1", "252,141,89,255", 0.9, 2.2),
+    (1.0, 3.0, "1 to 3", "215,48,31,255", 1.2, 2.6),
+    (3.0, 1e9, "3 or more", "127,0,0,255", 1.6, 3.2),
+)
+MEASURED = {
+    "segment_measures": ("line", "stretch of road"),
+    "intersection_measures": ("marker", "intersection"),
+    "corridors": ("line", "whole named road"),
+    "windows": ("line", "300 m window along a named road"),
+}
+HIGH_INJURY_LINE = ("106,27,154,255", 1.0)
+VARIANT_HALO = ("37,37,37,30", 2.0)  # many ways find the same place: the darker, the more
 HOTSPOT_HALO = ("31,79,209,255", 3.6)
 HOTSPOT_OPACITY = 0.45  # of the whole layer, so that crossing roads of one do not add up
 CRASH_DOT = ("37,37,37,150", 1.1)
@@ -55,8 +70,7 @@ def write_styles(path: Path, dictionary: pd.DataFrame, *, is_synthetic: bool) ->
     Parameters
     ----------
     path
-        A GeoPackage with any of the layers segments, intersections, hotspots, crashes,
-        factories; others are left without a style.
+        A GeoPackage with any of the layers of an export; others are left without a style.
     dictionary
         `layer, column, type, unit, meaning`.
     is_synthetic
@@ -75,6 +89,21 @@ def write_styles(path: Path, dictionary: pd.DataFrame, *, is_synthetic: bool) ->
             f"Reported crashes; drawn from 1:{CRASHES_FROM_SCALE} inwards",
         ),
         "factories": (render_single("marker", *FACTORY_SQUARE, shape="square"), "Factories"),
+        "high_injury": (
+            render_single("line", *HIGH_INJURY_LINE),
+            "Stretches of road with deaths or serious injuries",
+        ),
+        "hotspot_variants": (
+            render_single("line", *VARIANT_HALO),
+            "What each method finds against each null, under each control",
+        ),
+        **{
+            name: (
+                render_graduated(kind, "excess_expected", EXCESS_CLASSES),
+                f"Crashes a year above what is usual, luck taken out, of each {words}",
+            )
+            for name, (kind, words) in MEASURED.items()
+        },
     }
     with closing(sqlite3.connect(path)) as connection, connection:
         present = {
@@ -106,19 +135,24 @@ def write_styles(path: Path, dictionary: pd.DataFrame, *, is_synthetic: bool) ->
             connection.execute(REGISTER_TABLE, (table, table, text))
 
 
-def render_graduated(kind: str) -> str:
-    """Return QML that colours lines or markers by `n_crashes`; the worst are drawn on top."""
+def render_graduated(
+    kind: str,
+    attribute: str = "n_crashes",
+    classes: Sequence[tuple[float, float, str, str, float, float]] = CLASSES,
+) -> str:
+    """Return QML that colours lines or markers by a number; the worst are drawn on top."""
     ranges = "".join(
         f'<range lower="{low}" upper="{high}" symbol="{position}" label={quoteattr(label)} '
         'render="true"/>'
-        for position, (low, high, label, *_) in enumerate(CLASSES)
+        for position, (low, high, label, *_) in enumerate(classes)
     )
     symbols = "".join(
         render_symbol(kind, position, color, width if kind == "line" else diameter)
-        for position, (_, _, _, color, width, diameter) in enumerate(CLASSES)
+        for position, (_, _, _, color, width, diameter) in enumerate(classes)
     )
     return wrap(
-        '<renderer-v2 type="graduatedSymbol" attr="n_crashes" graduatedMethod="GraduatedColor" '
+        f'<renderer-v2 type="graduatedSymbol" attr="{attribute}" '
+        'graduatedMethod="GraduatedColor" '
         f'symbollevels="1" forceraster="0"><ranges>{ranges}</ranges>'
         f"<symbols>{symbols}</symbols></renderer-v2>"
     )

@@ -12,7 +12,7 @@ import pyogrio
 import pytest
 from shapely import LineString, Point
 
-from reports.qgis import CLASSES, write_styles
+from reports.qgis import CLASSES, MEASURED, write_styles
 
 DICTIONARY = pd.DataFrame(
     {
@@ -29,6 +29,11 @@ SHAPES = {
     "hotspots": LineString([(0, 0), (50, 0)]),
     "crashes": Point(10, 0),
     "factories": Point(20, 20),
+    **{
+        name: Point(0, 0) if kind == "marker" else LineString([(0, 0), (9, 0)])
+        for name, (kind, _) in MEASURED.items()
+    },
+    **dict.fromkeys(("high_injury", "hotspot_variants"), LineString([(0, 0), (9, 0)])),
 }
 
 
@@ -122,3 +127,17 @@ def test_the_descriptions_say_synthetic_only_when_it_is(make_package, is_synthet
         path, "SELECT description FROM gpkg_contents WHERE table_name = 'data_dictionary'"
     )
     assert [("SYNTHETIC" in text) for (text,) in (style, table)] == [is_synthetic] * 2
+
+
+def test_measures_are_coloured_by_excess_and_other_layers_have_a_line(make_package):
+    styles = read_styles(make_package("segments", *MEASURED, "high_injury", "hotspot_variants"))
+    assert set(styles) == {"segments", *MEASURED, "high_injury", "hotspot_variants"}
+    for name, (kind, _) in MEASURED.items():
+        renderer = styles[name].find("renderer-v2")
+        assert renderer.get("attr") == "excess_expected"
+        ranges = renderer.findall("ranges/range")
+        assert [float(one.get("upper")) for one in ranges][:-1] == [
+            float(one.get("lower")) for one in ranges
+        ][1:]
+        assert {one.get("type") for one in renderer.findall("symbols/symbol")} == {kind}
+    assert styles["segments"].find("renderer-v2").get("attr") == "n_crashes"
