@@ -360,7 +360,7 @@ def load_worst(
     Equal ranks are told apart by the excess with Empirical Bayes. Of windows, only the worst of
     each road can be asked for; roads whose worst is far down the ranks are then left out, and
     `list_rank` is the rank among those listed. `attrs["n_first"]` says how many of them,
-    listed or not, share the first rank. Ranges of ranks are missing in runs made before there were any.
+    listed or not, share the first rank. Runs made before there were any have no ranges of ranks.
 
     Raises
     ------
@@ -371,7 +371,7 @@ def load_worst(
     is_window = kind == "window"
     path = run_path / ("corridor_windows.parquet" if is_window else "screening.parquet")
     columns = ["site_id", "label", "lon", "lat", "n_crashes", "n_ksi_crashes", "n_expected"]
-    columns += ["excess_expected", measure.column]
+    columns += ["excess_expected", "eb_weight", measure.column]
     columns += [name for name in (measure.low, measure.high, measure.beside) if name]
     columns += [f"rank_{one.key}" for one in COMPARED] + [f"rank_{key}"]
     columns += ["corridor_id"] if is_window else ["site_type"]

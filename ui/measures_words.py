@@ -71,7 +71,8 @@ def describe_worst(
     lead = "First is" if n_first < 2 else f"{n_first:,} places share the first rank; one is"
     words = f"{lead} **{name}**: {n:,} {'crash' if n == 1 else 'crashes'} reported {period}, "
     words += f"{int(top['n_ksi_crashes']):,} of them fatal or serious."
-    if pd.notna(top.get("n_expected")) and measure.counted == "n_crashes":
+    has_say = pd.isna(top.get("eb_weight")) or top["eb_weight"] < NO_SAY
+    if pd.notna(top.get("n_expected")) and measure.counted == "n_crashes" and has_say:
         words += (
             f" With luck taken out, {top['n_expected']:,.1f} would be expected there "
             "in such a period."
@@ -83,9 +84,11 @@ def describe_certainty(
     top: Mapping[Any, Any], measure: Measure, *, n_worst: int, n_sites: int | None
 ) -> str:
     """Say how sure it is that the place is among the worst by this very measure."""
-    p = top.get(measure.rank_columns[0]) if measure.rank_columns else None
-    if not n_worst or p is None or pd.isna(p):
+    if not measure.rank_columns:
         return " How sure its rank is, is not known for this measure."
+    p = top.get(measure.rank_columns[0])
+    if not n_worst or p is None or pd.isna(p):
+        return " The crashes are too few to say how sure its rank is."
     of = f" (of {n_sites:,})" if n_sites else ""
     which = f"among the {n_worst} places" if n_worst > 1 else "the place"
     return (
@@ -147,6 +150,13 @@ def describe_agreement(pairs: pd.DataFrame, measure: Measure, *, column: str, k:
 def describe_high_injury(network: Mapping[str, Any], period: str) -> str:
     """Say how little road holds how much harm, and how much of that is chance."""
     share, length = network["share"], network["length_km"]
+    if network["n_crashes"] < LEAST_FOR_NETWORK:
+        n = int(network["n_crashes"])
+        told = "crash was" if n == 1 else "crashes were"
+        return (
+            f"The data cannot tell which roads hold {share:.0%}: only {n} fatal or serious {told} "
+            f"reported {period}."
+        )
     words = (
         f"**{length:,.1f} km of road, {_tell_share(network['length_share'])} of all, hold "
         f"{share:.0%} of the {network['n_crashes']:,} fatal or serious crashes** reported {period}."
@@ -245,6 +255,8 @@ def _is_mean_rate(one: Mapping[str, Any]) -> bool:
 
 
 LEAST_FOR_K = 30  # crashes of a kind, for its k to be its own
+LEAST_FOR_NETWORK = 20  # fatal or serious crashes for a high-injury network
+NO_SAY = 0.999  # weight of what is usual, at which the count has no say
 WORDS = {
     "intersection_share": "how much of it is within intersections",
     "ln_workers": "how many workers pass",

@@ -127,6 +127,9 @@ def test_sentences_by_hand():
     words = describe_worst(top, MEASURES[0], period=PERIOD)
     assert "NR4 \\*x\\*" in words
     assert "1 crash reported" in words
+    assert "0.4 would be expected" in words
+    silent = describe_worst({**top, "eb_weight": 1.0}, MEASURES[0], period=PERIOD)
+    assert "expected" not in silent  # the count has no say
     assert "2 places share" in describe_worst(top, MEASURES[0], period=PERIOD, n_first=2)
     drawn = {"p_worst": 0.004, "p_worst_ksi": 0.31}
     words = describe_certainty(drawn, find_measure("ksi"), n_worst=20, n_sites=1234)
@@ -135,8 +138,8 @@ def test_sentences_by_hand():
     words = describe_certainty(drawn, find_measure("excess_predicted"), n_worst=1, n_sites=None)
     assert "truly the place with the most crashes above what is usual" in words
     assert "less than 1%" in words
-    for key in ("loss", "rate"):
-        assert "not known" in describe_certainty(drawn, find_measure(key), n_worst=20, n_sites=9)
+    for key, words in (("loss", "not known for this"), ("rate", "too few to say")):
+        assert words in describe_certainty(drawn, find_measure(key), n_worst=20, n_sites=9)
     network = {
         "share": 0.5, "length_km": 12.34, "length_share": 0.031, "n_crashes": 120,
         "held_left_out_share": 0.2, "chosen_again_share": 0.4,
@@ -151,6 +154,8 @@ def test_sentences_by_hand():
     assert "held only 20% of the others" in words
     assert "by chance" in words
     assert "by chance" not in describe_high_injury({**network, "held_left_out_share": 0.4}, PERIOD)
+    few = describe_high_injury({**network, "n_crashes": 2}, PERIOD)
+    assert "cannot tell which roads hold 50%: only 2 fatal or serious crashes were" in few
     assert tell_value(float("nan"), MEASURES[0]) == ""
     assert tell_value(1234.5, MEASURES[0]) == "1,234"
     assert tell_value(0.123, find_measure("share_dark")) == "12%"
