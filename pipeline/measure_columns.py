@@ -35,6 +35,7 @@ LEAST_DRAWS, MOST_DRAWS = 100, 300
 N_FOLLOWED = 1000  # sites with an interval of their rank
 GREATEST_CV = 0.5
 DECIMALS = 9  # values that differ by less are equal
+NO_SAY = 0.999  # weight of what is usual, at which the count has no say
 LEAST_MEAN = 1e-9  # where a crash was counted, one was possible
 
 
@@ -263,7 +264,7 @@ def measure_ranks(
     asked: Mapping[str, Mapping[str, tuple[Any, Any]]],
     yardsticks: Yardsticks,
 ) -> tuple[pd.DataFrame, int]:
-    """Return how sure the rank by every figure is; nothing where there is no function.
+    """Return how sure the rank by every figure is; nothing where the count has no say.
 
     Columns: `p_worst`, `rank_low`, `rank_median`, `rank_high` of the excess, and with the name
     of the figure behind them those of the others.
@@ -296,14 +297,16 @@ def measure_ranks(
             n_draws=n_draws,
             n_followed=N_FOLLOWED,
         )
+        is_told = estimate_of.weight < NO_SAY
         for name, ranks in drawn.items():
             told = (ranks.p_worst, ranks.rank_low, ranks.rank_high)
             columns |= {
-                column: values.astype(np.float32)
+                column: np.where(is_told, values, np.nan).astype(np.float32)
                 for column, values in zip(sure[name].rank_columns, told, strict=True)
             }
         if "excess" in drawn:
-            columns["rank_median"] = drawn["excess"].rank_median.astype(np.float32)
+            median = np.where(is_told, drawn["excess"].rank_median, np.nan)
+            columns["rank_median"] = median.astype(np.float32)
     return pd.DataFrame(columns, index=table.index), n_draws if is_drawn else 0
 
 

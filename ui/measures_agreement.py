@@ -14,17 +14,19 @@ from ui.measures_words import describe_agreement
 __all__ = ["show_agreement"]
 
 LEAST_PLACES = 4  # for each of the worst; runs made before were less careful
-LEAST_FOR_ORDER = 10  # places for a rank correlation to say anything
+LEAST_FOR_ORDER = 10  # places for a rank correlation to say anything; windows overlap
+LEAST_WINDOWS = 30
 
 
 def show_agreement(kind: str, measure: Measure, summary: dict[str, Any]) -> None:
     """Show how far each measure names the same places as the chosen one, and as any other."""
     st.subheader("Do the measures agree?")
     pairs = pd.DataFrame(summary.get("agreement", {}).get(kind) or [])
-    if pairs.empty or pairs["n_sites"].max() < LEAST_FOR_ORDER:
+    least = LEAST_WINDOWS if kind == "window" else LEAST_FOR_ORDER
+    if pairs.empty or pairs["n_sites"].max() < least:
         st.info("Too few places have a crash to compare the measures.")
         return
-    pairs = pairs[pairs["n_sites"] >= LEAST_FOR_ORDER]
+    pairs = pairs[pairs["n_sites"] >= least]
     tops = [int(str(name).split("_")[1]) for name in pairs if str(name).endswith("_share")]
     k = min(tops, default=0)
     column = f"top_{k}_share"

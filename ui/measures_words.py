@@ -91,10 +91,16 @@ def describe_certainty(
         return " The crashes are too few to say how sure its rank is."
     of = f" (of {n_sites:,})" if n_sites else ""
     which = f"among the {n_worst} places" if n_worst > 1 else "the place"
-    return (
+    words = (
         f" In the long run it is truly {which}{of} with {measure.most}, with a probability of "
         f"{_tell_probability(float(p))}."
     )
+    if p < MOSTLY_LUCK:
+        words += (
+            " It comes first by what was counted; places of its kind differ so little, as far as "
+            "the function knows, that most of it is luck."
+        )
+    return words
 
 
 def _tell_probability(p: float) -> str:
@@ -256,6 +262,7 @@ def _is_mean_rate(one: Mapping[str, Any]) -> bool:
 
 LEAST_FOR_K = 30  # crashes of a kind, for its k to be its own
 LEAST_FOR_NETWORK = 20  # fatal or serious crashes for a high-injury network
+MOSTLY_LUCK = 0.1  # probability below which a first place is called luck
 NO_SAY = 0.999  # weight of what is usual, at which the count has no say
 WORDS = {
     "intersection_share": "how much of it is within intersections",

@@ -162,6 +162,8 @@ def test_every_ranking_has_its_own_certainty(measured):
     assert (segments["rank_low_epdo"] <= segments["rank_high_epdo"]).all()
     assert measured.summary["n_worst"]["corridor"] == 1
     assert find_measure("loss").rank_columns == ()
+    has_no_say = table["eb_weight"] > 0.9991
+    assert table.loc[has_no_say, ["p_worst", "rank_low", "p_worst_frequency"]].isna().all(axis=None)
 
 
 def test_the_worst_are_a_small_part_of_the_places():

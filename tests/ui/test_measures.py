@@ -138,6 +138,7 @@ def test_sentences_by_hand():
     words = describe_certainty(drawn, find_measure("excess_predicted"), n_worst=1, n_sites=None)
     assert "truly the place with the most crashes above what is usual" in words
     assert "less than 1%" in words
+    assert "most of it is luck" in words
     for key, words in (("loss", "not known for this"), ("rate", "too few to say")):
         assert words in describe_certainty(drawn, find_measure(key), n_worst=20, n_sites=9)
     network = {
