@@ -122,7 +122,9 @@ def describe_found(n: int, weak: Sequence[str] | None) -> str:
     if n_busy:
         words += f" Of {n_busy:,} the data cannot tell whether they are more than busy."
     rest = n - n_strong - n_busy
-    return f"{words} {rest:,} more are explained by one comparison or another." if rest else words
+    return (
+        f"{words} {rest:,} more are not found by one of the other comparisons." if rest else words
+    )
 
 
 def describe_certainty(hotspot: Mapping[str, Any], period: str) -> str:
@@ -221,7 +223,7 @@ def describe_last_seen(known: Mapping[str, Any]) -> str:
     period = describe_period({key: known[f"period_{key}"] for key in ("start", "end")})
     return (
         f"{known['name']} ({known['hotspot_id']}) is no hotspot in the results published now: "
-        "with the crashes known today it does not stand out by more than chance, or lies within "
+        "by their crashes and settings it does not stand out by more than chance, or lies within "
         f"another hotspot. It was one last in the results of {_write_day(str(known['last_seen']))} "
         f"(crashes of {period}). Should it become one again, it will have the same number."
     )

@@ -175,7 +175,7 @@ def test_how_many_there_are_and_how_many_may_be_only_busy():
     assert describe_found(4, weak) == (
         "4 hotspots, ranked by how many crashes there are above what is expected. 1 of them stand "
         "out against every comparison. Of 2 the data cannot tell whether they are more than busy. "
-        "1 more are explained by one comparison or another."
+        "1 more are not found by one of the other comparisons."
     )
     assert describe_found(0, []) == ""
 
