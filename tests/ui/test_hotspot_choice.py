@@ -173,9 +173,9 @@ def test_one_answer_to_whether_a_place_stands_out(weak, parts, absent):
 def test_how_many_there_are_and_how_many_may_be_only_busy():
     weak = ["", "spread", "spread;spf", "length"]
     assert describe_found(4, weak) == (
-        "4 hotspots, ranked by how many crashes there are above what is expected. 1 of them stand "
+        "4 hotspots, ranked by how many crashes there are above what is expected. 1 of them stands "
         "out against every comparison. Of 2 the data cannot tell whether they are more than busy. "
-        "1 more are not found by one of the other comparisons."
+        "1 more is not found by one of the other comparisons."
     )
     assert describe_found(0, []) == ""
 
