@@ -118,15 +118,15 @@ def describe_found(n: int, weak: Sequence[str] | None) -> str:
         return words if n else ""
     n_strong = sum(not one for one in weak)
     n_busy = sum("spread" in one.split(";") for one in weak)
-    words += f" {n_strong:,} of them {'stands' if n_strong == 1 else 'stand'} out against every comparison."
+    stand = "stands" if n_strong == 1 else "stand"
+    words += f" {n_strong:,} of them {stand} out against every comparison."
     if n_busy:
         words += f" Of {n_busy:,} the data cannot tell whether they are more than busy."
     rest = n - n_strong - n_busy
-    return (
-        f"{words} {rest:,} more {'is' if rest == 1 else 'are'} not found by one of the other comparisons."
-        if rest
-        else words
-    )
+    if rest:
+        are = "is" if rest == 1 else "are"
+        words += f" {rest:,} more {are} not found by one of the other comparisons."
+    return words
 
 
 def describe_certainty(hotspot: Mapping[str, Any], period: str) -> str:
