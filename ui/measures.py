@@ -152,7 +152,7 @@ def _show_list(
     n_first = int(worst.attrs["n_first"])
     worst = leave_out_nothing(worst, measure)
     period = describe_period(shown.manifest.get("period"))
-    left, right = st.columns([3, 2], gap="medium")
+    left, right = st.columns([5, 3], gap="medium")
     with left:
         show_table(measure, worst, is_one_a_road=is_one_a_road)
         top = worst.iloc[0].to_dict()

@@ -15,7 +15,7 @@ from pipeline.measure_list import Measure  # isort: skip
 __all__ = ["build_sites_deck"]
 
 SITE_RGB = (31, 79, 209)
-SIZE_PX = (520, 470)
+SIZE_PX = (400, 470)
 LEAST_SPAN_DEG = 0.01
 
 

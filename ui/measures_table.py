@@ -15,6 +15,7 @@ from ui.measures_words import tell_value
 __all__ = ["show_table"]
 
 HEIGHT = 470
+RANGE_HELP = "95 of 100 times, had luck been different; among all places of the kind."
 BESIDE_WORDS = {
     "p_value": "Chance brings as many",
     "critical_rate": "Critical rate",
@@ -25,7 +26,7 @@ BESIDE_WORDS = {
 
 def show_table(measure: Measure, worst: pd.DataFrame, *, is_one_a_road: bool) -> None:
     """List the places with their values, how sure these are, and their ranks by the others."""
-    range_word = "Of all windows, may be" if is_one_a_road else "Rank may be"
+    range_word = "Of all, may be" if is_one_a_road else "Rank may be"
     if is_phone():
         with st.container(height=HEIGHT):
             st.markdown(_list_on_phone(measure, worst, range_word))
@@ -44,8 +45,9 @@ def show_table(measure: Measure, worst: pd.DataFrame, *, is_one_a_road: bool) ->
             "Place": st.column_config.TextColumn(width=260),
             "Value": st.column_config.TextColumn(width=55, help=measure.unit),
             "95% interval": st.column_config.TextColumn(width=95),
-            range_word: st.column_config.TextColumn(width=88),
+            range_word: st.column_config.TextColumn(width=88, help=RANGE_HELP),
             "Crashes": st.column_config.NumberColumn(width=58),
+            "Fatal, serious": st.column_config.NumberColumn(width=85),
         },
         alt=f"Places ranked by: {measure.title}",
     )
