@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.growing import lengthen, lengthen_whole
+from core.growing import lengthen
 from core.heap import pop, push
 from core.jit import compiled
 from models.arrays import FloatArray, IntArray
@@ -59,7 +59,7 @@ def find_near(
                     reached[n_reached] = other
                     n_reached += 1
                 best[other] = farther
-                key, item = lengthen(key, size + 1), lengthen_whole(item, size + 1)
+                key, item = lengthen(key, size + 1), lengthen(item, size + 1)
                 size = push(key, item, size, farther, other)
     return n_reached
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from core.growing import lengthen, lengthen_whole
+from core.growing import lengthen
 from core.jit import compiled
 from core.sorting import order_pairs
 from models.arrays import BoolArray, FloatArray, IntArray
@@ -138,7 +138,7 @@ def list_walks(
     total = 0
     depth = 1
     while len(arm) > 0:
-        all_arm = lengthen_whole(all_arm, total + len(arm))
+        all_arm = lengthen(all_arm, total + len(arm))
         all_distance = lengthen(all_distance, total + len(arm))
         all_share = lengthen(all_share, total + len(arm))
         for i in range(len(arm)):

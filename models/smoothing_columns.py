@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from core.growing import lengthen, lengthen_whole
+from core.growing import lengthen
 from core.jit import compiled
 from models.arrays import FloatArray, IntArray
 from models.network_kernels import evaluate_kernel
@@ -138,7 +138,7 @@ def list_walk_columns(
                 n_touched = pass_steps(
                     arms, way[1], gone, bandwidth, samples, steps, total, touched, n_touched
                 )
-            row, value = lengthen_whole(row, n + n_touched), lengthen(value, n + n_touched)
+            row, value = lengthen(row, n + n_touched), lengthen(value, n + n_touched)
             for at in np.sort(touched[:n_touched]):
                 row[n], value[n] = at, total[at]
                 total[at] = 0.0
@@ -192,7 +192,7 @@ def list_path_columns(
                             n_touched += 1
             for r in range(n_reached):
                 best[reached[r]] = np.inf
-            row, value = lengthen_whole(row, n + n_touched), lengthen(value, n + n_touched)
+            row, value = lengthen(row, n + n_touched), lengthen(value, n + n_touched)
             for at in np.sort(touched[:n_touched]):
                 row[n], value[n] = at, total[at]
                 total[at] = 0.0
